@@ -1,0 +1,5 @@
+"""The CPU target: plans as plain torch calls in a module that a person can read, chunked so that tiles stay in cache."""
+
+from nnlang.codegen.cpu.emit import emit
+
+__all__ = ["emit"]

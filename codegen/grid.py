@@ -1,0 +1,34 @@
+"""The reduction grid: how sums over units are split into leaves. It follows from the network alone, and is meaning.
+
+Sums over the units of a wide layer go through at most 64 leaves and one balanced tree; how many leaves are computed in
+one go (the chunk) is tuning and changes no bit. Layers of fewer than two leaves of 256 units are summed in one piece.
+"""
+
+from __future__ import annotations
+
+LEAVES = 64
+SMALLEST = 256  # units: shorter products would spend their time in calls
+ALIGN = 64  # units: whole vector registers, equal shapes
+GATHER_LEAVES = 8  # of a sparse row: rows hold some hundred entries, 64 partial sums would cost more than the sum
+
+
+def leaf(units: int) -> int:
+    """Units of one leaf of a layer's sums; the last leaf may be shorter."""
+    if units < 2 * SMALLEST:
+        return units
+    return max(SMALLEST, -(-(-(-units // LEAVES)) // ALIGN) * ALIGN)
+
+
+def gather_leaf(units: int) -> int:
+    """Units of one leaf of a sparse row's sum: 1/8 of the layer in multiples of 64, or all of a narrow one."""
+    if units < GATHER_LEAVES * SMALLEST:
+        return units
+    return -(-(-(-units // GATHER_LEAVES)) // ALIGN) * ALIGN
+
+
+def leaves_per_chunk(units: int, bytes_per_unit: int, budget: int = 16 << 20) -> int:
+    """Leaves that are worked on together: the largest power of two up to 16 whose tiles stay in a cache of `budget` bytes."""
+    size, count = leaf(units), 16
+    while count > 1 and count * size * bytes_per_unit > budget:
+        count //= 2
+    return count

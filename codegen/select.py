@@ -1,0 +1,97 @@
+"""ops -> launches: which operations become a step of the schedule, of which kind, and under which name."""
+
+from __future__ import annotations
+
+from nnlang.codegen.grid import leaf, leaves_per_chunk
+from nnlang.expressions import Call, Expr
+from nnlang.ops import (
+    Assign,
+    Clip,
+    Denoise,
+    Densify,
+    Feed,
+    GatherSum,
+    Keep,
+    Leaf,
+    Matmul,
+    Op,
+    Part,
+    Pointwise,
+    Reduce,
+    Result,
+    Scalar,
+    SegmentSum,
+    Softmax,
+    Stage,
+    State,
+    Stored,
+    Update,
+    View,
+    Walk,
+)
+
+INLINE = (Feed, State, Scalar, Result, Part, View, Leaf)  # no launch: names for what others hold
+KINDS: dict[type[Op], str] = {
+    Denoise: "denoise",
+    Densify: "densify",
+    Keep: "keep",
+    Matmul: "linear",
+    GatherSum: "gather_sum",
+    SegmentSum: "segment_sum",
+    Pointwise: "pointwise",
+    Stored: "stored",
+    Reduce: "reduce",
+    Softmax: "softmax",
+    Update: "update",
+    Assign: "assign",
+    Clip: "clip",
+    Walk: "walk",
+}
+UPDATE_KINDS: dict[type[Op], str] = {Matmul: "linear_update", SegmentSum: "segment_sum_update"}
+UPDATE_ELEMENTS = 1 << 18  # of one chunk of a state in an update: w, its states and g in L2 (1 MiB each at 4 bytes)
+
+
+def kind(op: Op) -> str:
+    """The kind of an operation's launch."""
+    if isinstance(op, Update) and op.fused:
+        return UPDATE_KINDS[type(op.gradient)]
+    return KINDS[type(op)]
+
+
+def name(op: Op, number: int) -> str:
+    """What a launch is: kind, the functions of its epilogue, its number in the dump."""
+    stages = op.logits if isinstance(op, Walk) else getattr(op, "epilogue", ())
+    functions = [f for s in stages for f in _functions(s)]
+    words = [kind(op), *dict.fromkeys(functions), str(number)]
+    return "_".join(words)
+
+
+def _functions(stage: Stage) -> list[str]:
+    telling = ("sigmoid", "tanh", "softplus", "expm1", "max", "exp")
+    found: list[str] = []
+
+    def visit(e: Expr) -> None:
+        if isinstance(e, Call):
+            found.extend([e.function] if e.function in telling else [])
+            for a in e.args:
+                visit(a)
+
+    visit(stage.expr)
+    return ["relu" if f == "max" else "elu" if f == "expm1" else f for f in found]
+
+
+def chunk(op: Op, batch: int) -> int:
+    """Units (or rows of a state) that a launch works on in one go; 0 where it is not chunked. Tuning, not meaning."""
+    match op:
+        case Walk(w=w, updates=updates):
+            k, n = (a.size or 0 for a in w.type.axes)
+            states = max(len(u.states) for u in updates if isinstance(u, Update))
+            return leaf(n) * leaves_per_chunk(n, 4 * (k * (states + 1) + 2 * batch))
+        case Update(fused=True, states=states):
+            rows, columns = (a.size or 0 for a in states[0].type.axes)
+            per_row = max(1, columns)
+            return min(rows, max(64, UPDATE_ELEMENTS // per_row // 64 * 64))
+    return 0
+
+
+__all__ = ["INLINE", "chunk", "kind", "name"]

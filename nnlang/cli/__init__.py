@@ -1,0 +1,175 @@
+"""The command line: one file a command family, the only place that prints and exits.
+
+Nothing heavy is imported before a command runs: `nnlang --help` and `nnlang lint` need neither torch nor numpy.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from nnlang.cli import compile, data, demo, evaluate, generate, lint, predict, run, show, train
+from nnlang.codes import usage as codes
+from nnlang.diagnostics import INTERRUPTED, MEMORY, USAGE, Diagnostic, Stop, printable
+from nnlang.suggest import did_you_mean
+from nnlang.version import __version__
+
+BUG = 70  # EX_SOFTWARE of sysexits: a bug of ours, never a mistake of the user's
+_EXTRAS = {
+    **dict.fromkeys(("torch", "triton", "numpy", "netCDF4", "h5py"), "run"),
+    **dict.fromkeys(("optuna", "dask", "distributed"), "sweep"),
+    "plotly": "report",
+    "pyarrow": "data",
+    "pygls": "lsp",
+}
+_UsageError = typer.BadParameter.__mro__[1]  # click's, which some versions of typer carry under a name of their own
+
+app = typer.Typer(
+    name="nnlang",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="""A compiler for LNDL, DSSTNE's network definition language: from a definition and data to recommendations.
+
+\b
+  nnlang demo                                              see the whole road on a small sample
+  nnlang generate -d gl_input -i ratings -o gl_input.nc -f features_input -s samples_input -c
+  nnlang generate -d gl_output -i ratings -o gl_output.nc -f features_output -s samples_input -c
+  nnlang train -c config.json -i gl_input.nc -o gl_output.nc -n gl.nc -b 256 -e 10
+  nnlang predict -b 256 -d gl -k 10 -n gl.nc -f ratings -s recs -r ratings
+""",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        show.say(f"nnlang {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everywhere(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show where in nnlang an error came from.")] = False,
+) -> None:
+    """Options of every command; `--traceback` is taken out by `run_command` wherever it stands."""
+
+
+for _name, _function, _words, _help in (
+    ("demo", demo.demo, "See the whole road on a small sample.", None),
+    ("generate", generate.generate, "Make data sets from text or columns.", generate.HELP),
+    ("train", train.train, "Train a definition on data sets.", None),
+    ("predict", predict.predict, "Recommend with a trained model.", None),
+    ("evaluate", evaluate.evaluate, "Judge recommendations on held-out entries.", None),
+    ("run", run.run, "Run a DSSTNE job file (Train, Predict, Validate).", None),
+    ("lint", lint.lint, "Check definitions.", None),
+    ("compile", compile.compile, "Show every stage from definition to program.", None),
+):
+    app.command(_name, short_help=_words, help=_help)(_function)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """The console script: runs `sys.argv` and exits with the code that design.md 6 gives the outcome."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command line (without the program's name) and return its exit code; findings go to standard error."""
+    traced = "--traceback" in arguments
+    left = [argument for argument in arguments if argument != "--traceback"]
+    try:
+        result = app(args=left, prog_name="nnlang", standalone_mode=False)
+        sys.stdout.flush()
+    except Exception as error:
+        if traced:
+            traceback.print_exc()
+        return _failed(error, left)
+    except KeyboardInterrupt:
+        show.tell("interrupted")
+        return INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _failed(error: Exception, arguments: Sequence[str]) -> int:
+    """Tell what went wrong in the words of its kind; the exit code."""
+    match error:
+        case Stop():
+            show.findings(error.diagnostics)
+            errors = any(d.code.severity == "error" for d in error.diagnostics)
+            return error.exit_code if errors else error.diagnostics[0].code.exit
+        case typer.Abort():
+            show.tell("interrupted")
+            return INTERRUPTED
+        case BrokenPipeError():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough: be quiet
+            return 0
+        case MemoryError():
+            show.tell("error: there is not enough memory; a smaller batch (-b) needs less")
+            return MEMORY
+        case ModuleNotFoundError() if (package := (error.name or "").split(".")[0]) in _EXTRAS:
+            facts = {"command": _command(arguments), "package": package, "extra": _EXTRAS[package]}
+            show.findings([Diagnostic(codes.MISSING_EXTRA, None, facts)])
+            return codes.MISSING_EXTRA.exit
+        case _ if isinstance(error, _UsageError):
+            show.findings([usage_finding(error, arguments)])
+            return USAGE
+    show.tell(f"internal error: {type(error).__name__}: {printable(str(error))[:300]}")
+    show.tell("This is a bug of nnlang, not of your input. Please report it with what this prints:")
+    show.tell(f"  nnlang --traceback {shlex.join(arguments)}")
+    return BUG
+
+
+def usage_finding(error: Exception, arguments: Sequence[str]) -> Diagnostic:
+    """A mistake in the command line, as a finding: what the parser says, in our words."""
+    command = _command(arguments)
+    option = getattr(error, "option_name", None)
+    parameter = getattr(error, "param", None)
+    message = str(getattr(error, "message", error))
+    kind = type(error).__name__
+    if kind == "NoSuchOption":
+        help = did_you_mean(str(option), _options(error))
+        return Diagnostic(codes.UNKNOWN_OPTION, None, {"command": command, "option": option}, help)
+    if kind == "MissingParameter" and parameter is not None:
+        return Diagnostic(codes.MISSING_OPTION, None, {"command": command, "option": _spelled(parameter)})
+    if parameter is not None:
+        facts = {"option": _spelled(parameter), "value": _given(parameter, arguments), "reason": message}
+        return Diagnostic(codes.BAD_VALUE, None, {**facts, "command": command})
+    if message.startswith("No such command"):
+        known = [info.name or "" for info in app.registered_commands] + ["data"]
+        return Diagnostic(codes.UNKNOWN_COMMAND, None, {"command": command}, did_you_mean(command, known))
+    return Diagnostic(codes.BAD_USAGE, None, {"reason": message, "command": command})
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return next((argument for argument in arguments if not argument.startswith("-")), "")
+
+
+def _options(error: Exception) -> list[str]:
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    return [name for parameter in getattr(command, "params", ()) for name in parameter.opts]
+
+
+def _spelled(parameter: object) -> str:
+    names = [name for name in getattr(parameter, "opts", []) if name.startswith("-")]
+    return " / ".join(names) if names else str(getattr(parameter, "human_readable_name", "an argument"))
+
+
+def _given(parameter: object, arguments: Sequence[str]) -> str:
+    """The value that stands on the command line for a parameter; the parser does not say."""
+    for place, argument in enumerate(arguments):
+        for name in getattr(parameter, "opts", []):
+            if argument == name:
+                return arguments[place + 1] if place + 1 < len(arguments) else ""
+            if argument.startswith(name) and name.startswith("-"):
+                return argument[len(name) :].removeprefix("=")
+    return "?"

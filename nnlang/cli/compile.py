@@ -1,0 +1,142 @@
+"""`nnlang compile`: every stage of the way from a definition to a program, as text; needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nnlang.cli import options, show
+from nnlang.codes import usage as codes
+from nnlang.definition import Checked, load
+from nnlang.diagnostics import stop
+from nnlang.network import DataFacts, Training
+from nnlang.suggest import did_you_mean
+
+STAGES = ("ast", "network", "ir", "opt", "plan", "source")
+ENTRIES = ("step", "predict", "gradient", "evaluate")
+_SUFFIXES = {"source": ".py"}
+_EXAMPLES, _DENSITY = 100_000, 0.005  # of data sets that are only named: like MovieLens 20M; only costs depend on them
+
+
+def compile(
+    definition: Annotated[Path, typer.Argument(metavar="FILE", help="The network definition; - is stdin.")],
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", metavar="FILE", help="Data set file that gives sizes.")
+    ] = None,
+    width: Annotated[
+        list[str] | None, typer.Option("--width", metavar="NAME=N", help="A sparse data set, only named.")
+    ] = None,
+    emit: Annotated[str, typer.Option("--emit", metavar="STAGE", help=f"{', '.join(STAGES)} or all.")] = "source",
+    entry: Annotated[str, typer.Option("--entry", metavar="NAME", help=f"{', '.join(ENTRIES)}.")] = "step",
+    batch: options.Batch = None,
+    target: Annotated[str, typer.Option("--target", metavar="NAME", help="Today `cpu` only.")] = "cpu",
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write files here.")] = None,
+    stats: Annotated[bool, typer.Option("--stats", help="Print what a step costs, computed before running.")] = False,
+    print_after: Annotated[str | None, typer.Option("--print-after", metavar="PASS", help="Ops after a pass.")] = None,
+    json: options.Json = False,
+) -> None:
+    """Show what becomes of a definition, stage by stage: ast, network, ir, opt, plan, source.
+
+    \b
+    nnlang compile config.json --width gl_input=27278 --width gl_output=27278 --stats
+    nnlang compile config.json --data gl_input.nc --data gl_output.nc --emit plan
+    nnlang compile config.json --width gl_input=27278 --width gl_output=27278 --emit all -o out/
+    """
+    options.device(target)
+    _one_of("--emit", emit, (*STAGES, "all"))
+    _one_of("--entry", entry, ENTRIES)
+    options.positive("-b", batch, "compile")
+    facts = _facts(data or []) | dict(map(_width, width or []))
+    checked = load(definition, facts, need_shapes=bool(facts) or emit != "ast" or stats)
+    show.findings(checked.report.sorted())
+    training, _ = options.settle(checked.training, {"batch": batch})
+    if stats:
+        _stats(checked, training, entry, target, json)
+        return
+    texts = _texts(checked, training, entry, target, only_ast=emit == "ast" and print_after is None)
+    _write(texts, f"after {print_after}" if print_after else emit, output)
+
+
+def _texts(checked: Checked, training: Training, entry: str, target: str, *, only_ast: bool) -> dict[str, str]:
+    assert checked.definition is not None
+    texts = {"ast": checked.definition.dump()}
+    if only_ast:
+        return texts
+    from nnlang.compiler import stages
+
+    assert checked.network is not None
+    return texts | stages(checked.network, training.batch, training, target, entry)
+
+
+def _write(texts: dict[str, str], wanted: str, folder: Path | None) -> None:
+    if wanted.startswith("after ") and wanted not in texts:
+        passes = [name.removeprefix("after ") for name in texts if name.startswith("after ")]
+        given = wanted.removeprefix("after ")
+        reason = f"the passes are {', '.join(passes)}"
+        raise options.refused("--print-after", given, reason, did_you_mean(given, passes), "compile")
+    chosen = texts if wanted == "all" else {wanted: texts[wanted]}
+    if folder is None:
+        for name, text in chosen.items():
+            if len(chosen) > 1:
+                show.say(f"======== {name}")
+            show.say(text.rstrip("\n"))
+        return
+    from nnlang.runtime.files import atomic_text
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in chosen.items():
+        path = folder / (name.replace(" ", "_") + _SUFFIXES.get(name, ".txt"))
+        atomic_text(path, [text])
+        show.say(str(path))
+
+
+def _stats(checked: Checked, training: Training, entry: str, target: str, as_json: bool) -> None:
+    from nnlang.compiler import compile_network
+
+    assert checked.network is not None
+    compiled = compile_network(checked.network, [entry], training.batch, training, target)
+    plan = compiled.plans[entry]
+    totals = {"launches": len(plan.launches), "flops": plan.flops, "bytes": plan.bytes, "peak_memory": plan.peak_memory}
+    if as_json:
+        show.record({"entry": entry, "batch": plan.batch, **totals, "declined": plan.declined, "key": compiled.key})
+        return
+    rows = [(x.number, x.name, x.kind, f"{x.cost.flops:,.0f}", f"{x.cost.bytes:,.0f}") for x in plan.launches]
+    show.table(f"{entry}, batch {plan.batch}", ("launch", "name", "kind", "flops", "bytes"), rows)
+    show.say(
+        f"in all {len(plan.launches)} launches, {plan.flops / 1e9:.3f} Gflop, {plan.bytes / 1e6:.1f} MB moved, "
+        f"{plan.peak_memory / 1e6:.1f} MB of memory at most"
+    )
+    for text in plan.declined:
+        show.say(f"not fused: {text}")
+
+
+def _facts(files: list[Path]) -> dict[str, DataFacts]:
+    if not files:
+        return {}
+    from nnlang.runtime.dataset import read_all
+
+    return {name: data.facts for name, data in read_all(files).items()}
+
+
+def _width(text: str) -> tuple[str, DataFacts]:
+    """The facts of a data set that is only named: sparse, Boolean, about as full as MovieLens 20M."""
+    name, equals, size = text.partition("=")
+    if not (name and equals and size.isascii() and size.isdigit() and 0 < int(size) < 2**31):
+        raise options.refused("--width", text, "it takes NAME=N, such as gl_input=27278", command="compile")
+    units = int(size)
+    entries = max(1, int(_EXAMPLES * units * _DENSITY))
+    return name, DataFacts(name, _EXAMPLES, units, sparse=True, boolean=True, entries=entries)
+
+
+def _one_of(option: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise stop(
+            codes.BAD_VALUE,
+            option=option,
+            value=given,
+            reason=f"it takes {', '.join(known)}",
+            command="compile",
+            help=did_you_mean(given, known),
+        )

@@ -1,0 +1,158 @@
+"""Options that several commands share, and how settings come together: defaults, then the definition, then flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nnlang import schema
+from nnlang.codes import usage as codes
+from nnlang.diagnostics import stop
+from nnlang.network import Training
+from nnlang.schema import Choice, Number, expects
+from nnlang.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from nnlang.runtime.recs import Precision
+
+Config = Annotated[Path, typer.Option("-c", "--config", metavar="FILE", help="The network definition (LNDL, JSON).")]
+Model = Annotated[Path, typer.Option("-n", "--model", metavar="FILE", help="The trained model (NetCDF).")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line, instead of text.")]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Where to run; today `cpu` only.")]
+Alpha = Annotated[float | None, typer.Option("-alpha", "--alpha", metavar="X", help="Learning rate.")]
+Lambda = Annotated[float | None, typer.Option("-lambda", "--lambda", metavar="X", help="L2 regularisation.")]
+Lambda1 = Annotated[float | None, typer.Option("-lambda1", "--lambda1", metavar="X", help="L1 regularisation.")]
+Mu = Annotated[float | None, typer.Option("-mu", "--mu", metavar="X", help="Momentum.")]
+Mu1 = Annotated[float | None, typer.Option("-mu1", "--mu1", metavar="X", help="Decay of Adam's mean of squares.")]
+Optimizer = Annotated[
+    str | None,
+    typer.Option("--optimizer", metavar="NAME", help="SGD, Momentum, AdaGrad, Nesterov, RMSProp, AdaDelta or Adam."),
+]
+Batch = Annotated[int | None, typer.Option("-b", "--batch", metavar="N", help="Examples in a batch.")]
+Epochs = Annotated[int | None, typer.Option("-e", "--epochs", metavar="N", help="How often to go through the data.")]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="What all random numbers follow from.")]
+Layer = Annotated[
+    str | None, typer.Option("-l", "--layer", metavar="NAME", help="The output layer, where there are several.")
+]
+Type = Annotated[
+    str | None,
+    typer.Option("-t", "--type", metavar="indicator|analog", help="Whether values of the signals count."),
+]
+
+InputData = Annotated[
+    list[Path], typer.Option("-i", "--input", metavar="FILE", help="Data set file of the inputs; may be repeated.")
+]
+OutputData = Annotated[
+    list[Path], typer.Option("-o", "--output", metavar="FILE", help="Data set file of the outputs; may be repeated.")
+]
+NewModel = Annotated[Path, typer.Option("-n", "--model", metavar="FILE", help="The model to write.")]
+CheckpointInterval = Annotated[
+    int | None, typer.Option("--checkpoint-interval", metavar="N", help="Epochs between checkpoints; 0 is none.")
+]
+InputIndex = Annotated[
+    Path | None, typer.Option("--input-index", metavar="FILE", help="Feature index of the inputs, kept in the model.")
+]
+OutputIndex = Annotated[
+    Path | None, typer.Option("--output-index", metavar="FILE", help="Feature index of the outputs, kept in the model.")
+]
+
+# The flag of each setting of network.Training that can be given on the command line.
+FLAGS = {
+    "optimizer": "--optimizer",
+    "epochs": "--epochs",
+    "batch": "--batch",
+    "alpha": "--alpha",
+    "lambda_": "--lambda",
+    "lambda1": "--lambda1",
+    "mu": "--mu",
+    "mu1": "--mu1",
+    "seed": "--seed",
+    "checkpoint_interval": "--checkpoint-interval",
+    "shuffle": "--shuffle",
+}
+
+
+def settle(
+    stated: Mapping[str, Any], flags: Mapping[str, Any], defaults: Training | None = None
+) -> tuple[Training, list[str]]:
+    """The settings of a run, and a line for each flag that overrides what the definition states.
+
+    Both mappings go by the field names of Training; flags that are None were not given.
+    Raises `Stop` for a flag whose value the language would refuse as well (the ranges of schema.TRAINING).
+    """
+    settings = defaults or Training()
+    given = {name: checked(name, value) for name, value in flags.items() if value is not None}
+    lines = [
+        f"{name.rstrip('_')} {text(value)} from {FLAGS[name]} overrides {text(stated[name])} of the definition"
+        for name, value in given.items()
+        if name in stated and stated[name] != value
+    ]
+    return replace(settings, **{**stated, **given}), lines
+
+
+def checked(name: str, value: object) -> object:
+    """The value of a training flag, after the rules that the same key of a definition has."""
+    key = next(key for key in schema.TRAINING.keys if key.field == name)
+    match key.type:
+        case Choice() as choice:
+            option = choice.find(str(value))
+            if option is not None and not option.reason:
+                return option.value
+            near = did_you_mean(str(value), choice.spellings())
+            raise refused(FLAGS[name], value, f"it takes {expects(choice)}", near)
+        case Number() as number if isinstance(value, int | float) and not number.holds(value):
+            raise refused(FLAGS[name], value, f"it takes {expects(number)}")
+    return value
+
+
+def refused(option: str, value: object, reason: str, help: str | None = None, command: str = "train") -> Exception:
+    """The `Stop` for a flag with a wrong value."""
+    return stop(codes.BAD_VALUE, option=option, value=value, reason=reason, command=command, help=help)
+
+
+def device(name: str) -> None:
+    """Raise `Stop` for a device that this version does not compile for."""
+    if name != "cpu":
+        raise stop(codes.NO_SUCH_DEVICE, device=name)
+
+
+def positive(option: str, value: int | None, command: str) -> None:
+    """Raise `Stop` unless the value of a counting option is 1 or more."""
+    if value is not None and not 1 <= value < 2**31:
+        raise refused(option, value, "it takes an integer, 1 or more", command=command)
+
+
+def analog(kind: str | None, command: str) -> bool | None:
+    """What `--type` says: True for analog, False for indicator, None where it was not given."""
+    known = {None: None, "analog": True, "indicator": False}
+    if kind not in known:
+        near = did_you_mean(str(kind), ("indicator", "analog"))
+        raise refused("--type", kind, "it takes indicator or analog", near, command)
+    return known[kind]
+
+
+def precision(text: str, command: str) -> Precision:
+    """What `-p` says: `4.3f`, or a number of digits."""
+    from nnlang.runtime.recs import parse_precision
+
+    found = parse_precision(text)
+    if found is None:
+        raise refused("-p", text, "it takes a form such as 4.3f, or a number of digits", command=command)
+    return found
+
+
+def spelled(optimizer: object) -> str:
+    """The language's word for an optimizer."""
+    return next(o.spelling for o in schema.OPTIMIZER.options if o.value is optimizer)
+
+
+def text(value: object) -> str:
+    """The value of a setting as one writes it on the command line."""
+    if isinstance(value, Enum):
+        return spelled(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

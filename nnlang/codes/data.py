@@ -1,0 +1,259 @@
+"""NN450-NN499: data sets, text and index files, and what is in them."""
+
+from nnlang.diagnostics import DATA, USAGE, Code
+
+# data-set files
+NOT_NETCDF4 = Code(
+    "NN450",
+    "not-netcdf4",
+    "`{path}` is not a NetCDF-4 file: {reason}",
+    help="make data files with `nnlang generate`; `nccopy -k netCDF-4 old.nc new.nc` turns a classic file into one",
+    exit=DATA,
+)
+DAMAGED = Code(
+    "NN451",
+    "damaged-data",
+    "`{path}` is damaged: {reason}",
+    help="copy or download the file again, or make it anew with `nnlang generate`",
+    exit=DATA,
+)
+MISSING_PART = Code(
+    "NN452",
+    "missing-part",
+    "the data file lacks the {what} `{part}`",
+    help="the file is not complete, or not a DSSTNE data set; make it anew with `nnlang generate`",
+    exit=DATA,
+)
+UNSAFE_PART = Code(
+    "NN453",
+    "unsafe-part",
+    "`{part}` is refused: {reason}",
+    help="copy the file with `nccopy` from a source that you trust",
+    exit=DATA,
+)
+BAD_VALUE = Code(
+    "NN454",
+    "bad-part",
+    "`{part}` is {found}, it must be {wanted}",
+    help="the file breaks the data-set layout; make it anew with the tool that wrote it",
+    exit=DATA,
+)
+BAD_ROWS = Code(
+    "NN455",
+    "bad-rows",
+    "`{part}`: {reason}, first at position {position}",
+    help="the file breaks the data-set layout; make it anew with the tool that wrote it",
+    exit=DATA,
+)
+NOT_FINITE = Code(
+    "NN456",
+    "not-finite",
+    "`{part}` holds {count} values that are infinite or not a number, first at position {position}",
+    help="replace or drop such values before making the data file",
+    exit=DATA,
+)
+DUPLICATE_SET = Code(
+    "NN457",
+    "duplicate-data-set",
+    "the data set `{name}` is in the data twice",
+    "already in `{other}`",
+    help="give one of the two, or make one anew with another name (`nnlang generate -d other_name`)",
+    exit=DATA,
+)
+TOO_LARGE = Code(
+    "NN458",
+    "data-too-large",
+    "`{part}` needs {needed} of memory, {available} may be used",
+    help="use a machine with more memory, or make the data set from fewer samples",
+    exit=DATA,
+)
+TOO_MANY_SETS = Code(
+    "NN459",
+    "too-many-data-sets",
+    "the file claims {count} data sets, the limit is {limit}",
+    help="split the file",
+    exit=DATA,
+)
+
+# text
+BAD_LINE = Code(
+    "NN460",
+    "bad-line",
+    "line cannot be used: {reason}",
+    help="a line is `sample TAB feature:feature` or `sample TAB feature,value:feature,value`; "
+    "mend the line, or leave out --strict to skip such lines",
+    exit=DATA,
+)
+LINE_SKIPPED = Code(
+    "NN461",
+    "line-skipped",
+    "line skipped: {reason}",
+    severity="warning",
+    help="mend the line, or make bad lines fatal with --strict",
+)
+MORE_LINES_SKIPPED = Code(
+    "NN462", "more-lines-skipped", "{count} more lines were skipped, the first at {place}", severity="warning"
+)
+NO_ROWS = Code(
+    "NN463",
+    "no-rows",
+    "`{path}` holds no line that can be used ({bad} bad lines)",
+    help="a line is `sample TAB feature:feature` or `sample TAB feature,value:feature,value`; "
+    "for comma-separated columns add `--columns user,item,rating`",
+    exit=DATA,
+)
+NO_ENTRIES = Code(
+    "NN464",
+    "no-entries",
+    "`{path}` holds {samples} samples but no feature that is kept",
+    help="{hint}",
+    exit=DATA,
+)
+LINE_TOO_LONG = Code(
+    "NN465",
+    "line-too-long",
+    "there is no line end in the first {limit} MB",
+    help="this is hardly a text file of one sample a line; check what it is",
+    exit=DATA,
+)
+EMPTY_FOLDER = Code(
+    "NN466",
+    "empty-folder",
+    "the folder `{path}` holds no files",
+    help="subfolders are not searched; name the right one",
+    exit=DATA,
+)
+UNKNOWN_FEATURES = Code(
+    "NN467",
+    "unknown-features",
+    "{count} entries name features that the index `{index}` does not hold; they were dropped",
+    severity="warning",
+    help="add new features to the index with -m, or start a new index with -c",
+)
+REPLACED_ROWS = Code(
+    "NN468",
+    "replaced-rows",
+    "{count} lines name a sample that came before; the last line of a sample counts",
+    severity="warning",
+    help="put all features of a sample on one line; `--columns` groups scattered rows",
+)
+BARE_FEATURES = Code(
+    "NN469",
+    "bare-features",
+    "{count} features have no value and were stored as 0",
+    severity="warning",
+    help="write `feature,value`, or use `-t indicator` where presence is what counts",
+)
+EXTRA_VALUES = Code(
+    "NN470",
+    "extra-values",
+    "{count} features have more than one value; the first was taken",
+    severity="warning",
+    help="write `feature,value`",
+)
+EMPTY_ROWS = Code(
+    "NN471",
+    "empty-rows",
+    "{count} samples of the index `{index}` have no entries here and got empty rows: row and sample number agree",
+    severity="note",
+    help="delete the index file first to number the samples of this input alone",
+)
+DUPLICATE_ENTRIES = Code(
+    "NN472",
+    "duplicate-entries",
+    "{count} features stand twice in a row; {done}",
+    severity="warning",
+)
+
+# index files
+BAD_INDEX_LINE = Code(
+    "NN475",
+    "bad-index-line",
+    "the index file has a bad line: {reason}",
+    help="each line is `label TAB number`, with distinct labels and distinct numbers from 0",
+    exit=DATA,
+)
+NO_INDEX = Code(
+    "NN476",
+    "no-index",
+    "there is no feature index `{path}`",
+    help="create it from this input with -c; without -c or -m the features of an existing index are used",
+    exit=DATA,
+)
+
+# columns
+NO_COLUMN = Code(
+    "NN480",
+    "no-column",
+    "there is no column `{column}`; the columns are {columns}",
+    help="name columns of the header, or give their numbers from 1: `--columns 1,2,3`",
+    exit=DATA,
+)
+BAD_COLUMNS = Code(
+    "NN481",
+    "bad-columns",
+    "`--columns {given}` is not understood",
+    help="give two to four names or numbers (from 1): user,item or user,item,rating or user,item,rating,time",
+    exit=USAGE,
+)
+RATING_NEEDED = Code(
+    "NN482",
+    "rating-needed",
+    "{flag} needs a column with ratings",
+    help="name it third: `--columns user,item,rating`",
+    exit=USAGE,
+)
+BAD_NAME = Code(
+    "NN483",
+    "bad-data-set-name",
+    "`{name}` cannot be the name of a data set",
+    help="use 1 to 128 letters, digits, `_`, `.`, `-` or spaces, not beginning with `-`",
+    exit=USAGE,
+)
+BAD_TYPE = Code(
+    "NN484",
+    "bad-data-set-type",
+    "there is no type `{given}`",
+    help="use `-t indicator` (a feature is there or not) or `-t analog` (a feature has a value)",
+    exit=USAGE,
+)
+CREATE_AND_MERGE = Code(
+    "NN485",
+    "create-and-merge",
+    "-c and -m exclude each other",
+    help="-c starts a new feature index, -m adds to an existing one",
+    exit=USAGE,
+)
+BAD_DELIMITER = Code(
+    "NN486",
+    "bad-delimiter",
+    "`--delimiter {given}` is not one character",
+    help="give one character, or `tab`",
+    exit=USAGE,
+)
+
+# downloads
+NO_NETWORK = Code(
+    "NN490",
+    "no-network",
+    "`{url}` cannot be reached: {reason}",
+    help="{remedy}",
+    exit=DATA,
+)
+BAD_CHECKSUM = Code(
+    "NN491",
+    "bad-checksum",
+    "`{path}` is not what the publisher offers: checksum {found}, published {wanted}",
+    help="delete the file and run the command again; if it stays so, the publisher changed the file",
+    exit=DATA,
+)
+BAD_ARCHIVE = Code(
+    "NN492",
+    "bad-archive",
+    "`{path}` cannot be used: {reason}",
+    help="give the zip as published, or the ratings.csv in it",
+    exit=DATA,
+)
+UNKNOWN_COLLECTION = Code(
+    "NN493", "unknown-collection", "there is no collection `{name}` to get", help="known: {known}", exit=USAGE
+)

@@ -1,0 +1,120 @@
+"""NN700-NN709 and NN750-NN759: the command line, prediction and evaluation."""
+
+from nnlang.diagnostics import DATA, DEVICE, DIVERGED, USAGE, Code
+
+UNKNOWN_OPTION = Code(
+    "NN700", "unknown-option", "`nnlang {command}` has no option `{option}`", help="`nnlang {command} --help` lists all"
+)
+UNKNOWN_COMMAND = Code(
+    "NN701", "unknown-command", "nnlang has no command `{command}`", help="`nnlang --help` lists all commands"
+)
+MISSING_OPTION = Code(
+    "NN702",
+    "missing-option",
+    "`nnlang {command}` needs {option}",
+    help="`nnlang {command} --help` shows an example",
+)
+BAD_VALUE = Code(
+    "NN703",
+    "bad-option-value",
+    "{option} cannot be `{value}`: {reason}",
+    help="`nnlang {command} --help` says what it takes",
+)
+BAD_USAGE = Code("NN704", "bad-usage", "{reason}", help="`nnlang {command} --help` shows an example")
+MISSING_EXTRA = Code(
+    "NN705",
+    "missing-extra",
+    "`nnlang {command}` needs the Python package `{package}`, which is not installed",
+    help="install the extra that brings it: pip install 'nnlang[{extra}]'",
+)
+NO_SUCH_DEVICE = Code(
+    "NN706",
+    "no-such-device",
+    "device `{device}` is not supported yet",
+    help="use `--device cpu`, the one that this version compiles for",
+    exit=DEVICE,
+)
+CANNOT_COMBINE = Code(
+    "NN707", "cannot-combine", "{first} and {second} exclude each other", help="leave one of them out"
+)
+MODEL_EXISTS = Code(
+    "NN708",
+    "model-exists",
+    "there is a model at `{path}` already",
+    help="continue its training with --resume, replace it with --overwrite, or give another name to -n",
+)
+JOB_DATA = Code(
+    "NN709",
+    "job-data",
+    "the data of the job cannot be used for {command}: {reason}",
+    help="a job binds data sets by name: `input` and `output`, the output sparse (dsstne.md 10.4)",
+    exit=DATA,
+)
+OTHER_PREFIX = Code(
+    "NN750",
+    "other-data-set",
+    "-d {prefix} means data set `{asked}`, but the model reads `{dataset}`",
+    help="use -d {expected}",
+    exit=USAGE,
+)
+NO_LABELS = Code(
+    "NN751",
+    "no-labels",
+    "the model carries no labels for {role} data set `{dataset}`",
+    help="give the feature index file that `nnlang generate` wrote: {flag} FILE",
+    exit=DATA,
+)
+OTHER_LABELS = Code(
+    "NN752",
+    "other-labels",
+    "index file `{path}` calls feature {number} `{label}`, the model was trained with `{trained}` there",
+    help="leave {flag} out: the model carries the labels of its own training data",
+    exit=DATA,
+)
+LABELS_BEYOND = Code(
+    "NN753",
+    "labels-beyond-width",
+    "{count} features of `{path}` lie beyond the {units} units of layer `{layer}` and are ignored",
+    help="they came after the training; train again to learn them",
+    severity="warning",
+)
+WHICH_LAYER = Code(
+    "NN754",
+    "which-layer",
+    "{reason}",
+    help="choose one with --layer: {layers}",
+)
+SCORES_NOT_FINITE = Code(
+    "NN755",
+    "scores-not-finite",
+    "the model gives sample `{sample}` scores that are not finite (NaN or infinity)",
+    help="its training diverged: train again with a smaller --alpha, or take an earlier checkpoint",
+    exit=DIVERGED,
+)
+UNKNOWN_FEATURES = Code(
+    "NN756",
+    "unknown-features",
+    "{count} of {total} entries in `{path}` name features that the model does not know, such as `{example}`",
+    help="they are left out; this is usual for items that came after the training",
+    severity="warning",
+)
+NOTHING_KNOWN = Code(
+    "NN757",
+    "nothing-known",
+    "{count} of {total} samples have no feature that the model knows, such as `{example}`",
+    help="they get what the model recommends to anybody",
+    severity="note",
+)
+TIMES_AS_WEIGHTS = Code(
+    "NN758",
+    "times-as-weights",
+    "values in filter `{path}` look like times ({value}); --filter-mode scale multiplies scores by them",
+    help="use --filter-mode remove to take listed features out",
+    severity="warning",
+)
+NOT_FOR_TEXT = Code(
+    "NN759",
+    "not-for-text",
+    "text signals cannot feed this model: {reason}",
+    help="{remedy}",
+)

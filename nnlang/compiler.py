@@ -1,0 +1,83 @@
+"""The road from a network to a module, in one straight function; every stage can be printed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from nnlang.codegen import pipeline
+from nnlang.codegen.plan import Plan
+from nnlang.lower import Lowered, Structure, lower
+from nnlang.network import Network, Training
+from nnlang.ops import dump
+from nnlang.passes import Optimised, optimise
+from nnlang.verify import verify
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What compiling gave: lowered and optimised entry points, their plans, the module's text, the key of its structure."""
+
+    lowered: dict[str, Lowered]
+    optimised: dict[str, Optimised]
+    plans: dict[str, Plan]
+    source: str
+    key: str
+
+
+def structure(training: Training) -> Structure:
+    """What of a training's settings is compiled."""
+    return Structure(training.optimizer, training.lambda_ != 0, training.lambda1 != 0)
+
+
+def compile_network(
+    network: Network, entries: Sequence[str], batch: int, training: Training | None = None, target: str = "cpu"
+) -> Compiled:
+    """A network's entry points, compiled for a target. Raises Stop for what is not yet supported.
+
+    entries: any of predict, step, gradient, evaluate; `step` needs the training's settings. Sources: design.md 1, 4.
+    """
+    shape = structure(training or Training())
+    lowered = {name: lower(network, name, shape) for name in entries}
+    optimised = {name: optimise(low.roots, low.pool, verify) for name, low in lowered.items()}
+    steps = [
+        pipeline.Entry(
+            name,
+            optimised[name].roots,
+            frozenset(i for i, s in enumerate(low.states) if s.transposed),
+            optimised[name].declined,
+        )
+        for name, low in lowered.items()
+    ]
+    plans = {e.name: pipeline.plan(e, batch) for e in steps}
+    source = pipeline.emit(steps, batch, target)
+    return Compiled(lowered, optimised, plans, source, hashlib.sha256(source.encode()).hexdigest()[:16])
+
+
+def stages(
+    network: Network, batch: int, training: Training | None = None, target: str = "cpu", entry: str = "step"
+) -> dict[str, str]:
+    """The texts of the later stages of one entry point: network, ir, each pass, opt, plan, source."""
+    compiled = compile_network(network, [entry], batch, training, target)
+    low, done = compiled.lowered[entry], compiled.optimised[entry]
+    texts = {"network": network.dump(), "ir": _heading(low) + dump(low.roots)}
+    texts |= {f"after {name}": dump(roots) for name, roots in done.after.items()}
+    texts |= {"opt": _heading(low) + dump(done.roots), "plan": compiled.plans[entry].dump(), "source": compiled.source}
+    return texts
+
+
+def _heading(low: Lowered) -> str:
+    lines = [f"entry {low.entry}"]
+    lines += [f"slot {i} layer={s.layer} role={s.role} stored={s.stored} units={s.units}" for i, s in enumerate(low.slots)]
+    lines += [
+        f"state {i} {s.owner} {s.index} {s.part or 'value'} {list(s.shape)}{' transposed' if s.transposed else ''}"
+        for i, s in enumerate(low.states)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def without_updates(network: Network) -> Network:
+    """The network whose gradient is that of its error: no DeltaBoost, DeltaNorm or sparseness penalty (for Validate)."""
+    layers = tuple(replace(layer, delta_norm=0.0, sparseness=None) for layer in network.layers)
+    return replace(network, layers=layers, loss=replace(network.loss, boost_one=1.0, boost_zero=1.0))

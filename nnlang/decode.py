@@ -1,0 +1,365 @@
+"""JSON nodes to the abstract syntax: every key and value against the schema, every complaint with its place."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from nnlang import ast, schema
+from nnlang.ast import Written
+from nnlang.codes import compat
+from nnlang.codes import keys as codes
+from nnlang.diagnostics import Code, Report, at
+from nnlang.network import Kind, LayerType
+from nnlang.schema import Choice, Flag, Key, Layers, Many, Number, Option, Record, Table, Text, expects
+from nnlang.source import Source, Span
+from nnlang.suggest import did_you_mean
+from nnlang.syntax import (
+    DEFAULTS,
+    ArrayNode,
+    BoolNode,
+    Limits,
+    Member,
+    Node,
+    NullNode,
+    NumberNode,
+    ObjectNode,
+    StringNode,
+)
+
+
+def decode(node: Node, source: Source, report: Report, limits: Limits = DEFAULTS) -> ast.Definition | None:
+    """The definition that a tree spells; None, with everything wrong in it reported, if it spells none."""
+    definition: ast.Definition | None = _whole(node, source, report, limits, schema.DEFINITION, ast.Definition)
+    return definition
+
+
+def decode_job(node: Node, source: Source, report: Report, limits: Limits = DEFAULTS) -> ast.Job | None:
+    """The job (dsstne.md 10.4) that a tree spells; None, with everything wrong in it reported, if it spells none."""
+    job: ast.Job | None = _whole(node, source, report, limits, schema.JOB, ast.Job)
+    return job
+
+
+def _whole(node: Node, source: Source, report: Report, limits: Limits, table: Table, cls: Callable[..., Any]) -> Any:
+    decoder = _Decoder(source, report, limits)
+    values = decoder.members(node, table)
+    return None if values is None or decoder.faulty else cls(source=source, span=node.span, **values)
+
+
+# The dataclass of each table whose objects stand inside others.
+_RECORDS: dict[str, Callable[..., Any]] = {
+    schema.SPARSENESS.what: ast.Sparseness,
+    schema.DENOISING.what: ast.Denoising,
+    schema.DELTA_BOOST.what: ast.DeltaBoost,
+    schema.SMCE.what: ast.Smce,
+    schema.LRN.what: ast.Lrn,
+    schema.MAX_OUT.what: ast.MaxOut,
+    schema.WEIGHT_INIT.what: ast.WeightInit,
+    schema.SHARED_WEIGHTS.what: ast.SharedWeights,
+    schema.TRAINING.what: ast.Training,
+    schema.PREDICTION.what: ast.Prediction,
+}
+
+# Where keys that are looked for in the wrong place belong.
+_HOMES = (
+    (schema.DEFINITION, "the definition's top level, beside Layers"),
+    (schema.LAYER, "a layer, inside Layers"),
+    (schema.TRAINING, "TrainingParameters"),
+    (schema.WEIGHT_INIT, "WeightInit of a layer"),
+    (schema.SHARED_WEIGHTS, "SharedWeights of a layer"),
+    (schema.SMCE, "ScaledMarginalCrossEntropy, at the top level"),
+)
+
+_FOUND: dict[type, str] = {
+    ObjectNode: "an object",
+    ArrayNode: "a list",
+    StringNode: "a string",
+    NumberNode: "a number",
+    BoolNode: "a boolean",
+    NullNode: "null",
+}
+
+_KIND_WORDS = {"I": "Input", "H": "Hidden", "O": "Output", "T": "Target"}
+_TYPE_WORDS = {"F": "FullyConnected", "C": "Convolutional", "P": "Pooling"}
+
+
+class _Decoder:
+    def __init__(self, source: Source, report: Report, limits: Limits) -> None:
+        self.source, self.report, self.limits = source, report, limits
+        self.faulty = False
+
+    def fault(self, code: Code, span: Span, *, help: str | None = None, **facts: object) -> None:
+        self.faulty = self.faulty or code.severity == "error"
+        self.report(code, at(self.source, span), help=help, **facts)
+
+    def position(self, span: Span) -> str:
+        return "{}:{}".format(*self.source.position(span.start))
+
+    # Objects
+
+    def members(
+        self, node: Node, table: Table, allowed: Callable[[Key, Member], bool] | None = None
+    ) -> dict[str, Any] | None:
+        """The decoded values of an object by field, unwritten ones left out; None where nothing can be made of it."""
+        if not isinstance(node, ObjectNode):
+            self.fault(codes.NOT_AN_OBJECT, node.span, what=table.what, found=_FOUND[type(node)])
+            return None
+        values: dict[str, Any] = {}
+        first: dict[str, Span] = {}
+        for member in node.members:
+            key = table.find(member.name.value)
+            if key is None:
+                self.unknown_key(member, table)
+            elif key.field in first:
+                self.fault(codes.DUPLICATE_KEY, member.name.span, key=key.name, first=self.position(first[key.field]))
+            else:
+                first[key.field] = member.name.span
+                if allowed is None or allowed(key, member):
+                    self.member(key, member, values)
+        return values if self.complete(node, table, first) else None
+
+    def complete(self, node: ObjectNode, table: Table, first: Iterable[str]) -> bool:
+        missing = [key for key in table.keys if key.required and key.field not in first]
+        opening = Span(node.span.start, node.span.start + 1)
+        for key in missing:
+            self.fault(codes.MISSING_KEY, opening, key=key.name, what=table.what, expected=expects(key.type))
+        return not missing
+
+    def member(self, key: Key, member: Member, values: dict[str, Any]) -> None:
+        written = member.name.value
+        if any(written.lower() == s.lower() for s in key.documented):
+            self.fault(compat.DOCUMENTED_KEY, member.name.span, key=written, name=key.name)
+        if key.spare and (read := _SPARES[key.spare](self, key, member)) is not None:
+            values.update(read)
+            return
+        value = self.value(key, member.value, member.name.span)
+        if value is not None:
+            values[key.field] = value
+
+    def unknown_key(self, member: Member, table: Table) -> None:
+        name, span = member.name.value, member.name.span
+        shown = name if len(name) <= 60 else name[:57] + "..."
+        what = table.what
+        if reason := table.reason(name):
+            self.fault(codes.UNSUPPORTED_KEY, span, key=shown, what=what, reason=reason)
+        elif home := next((where for other, where in _HOMES if other is not table and other.find(name)), None):
+            self.fault(codes.KEY_ELSEWHERE, span, key=shown, what=what, where=home)
+        else:
+            self.fault(codes.UNKNOWN_KEY, span, key=shown, what=what, help=did_you_mean(name, table.spellings()))
+
+    # Values
+
+    def value(self, key: Key, node: Node, name: Span) -> Any:
+        """The value of one key, as its type wants it; None, reported, where it is none."""
+        match key.type:
+            case Text() as kind if isinstance(node, StringNode):
+                return self.text(key, kind, node, name)
+            case Flag() if isinstance(node, BoolNode):
+                return Written(node.value, node.span, name)
+            case Number() as kind if isinstance(node, NumberNode):
+                return self.number(key, kind, node, name)
+            case Choice() as kind if isinstance(node, StringNode):
+                return self.choice(kind, node, name)
+            case Many() as kind:
+                return self.many(key, kind, node, name)
+            case Record(table) if isinstance(node, ObjectNode):
+                return self.record(table, node, name)
+            case Layers() if isinstance(node, ArrayNode | ObjectNode):
+                return self.layers(node)
+        self.wrong_type(key, node)
+        return None
+
+    def wrong_type(self, key: Key, node: Node) -> None:
+        expected = expects(key.type)
+        help = f"leave `{key.name}` out to take its default" if isinstance(node, NullNode) else None
+        self.fault(codes.WRONG_TYPE, node.span, help=help, key=key.name, expected=expected, found=_FOUND[type(node)])
+
+    def text(self, key: Key, kind: Text, node: StringNode, name: Span) -> Written[str] | None:
+        text = node.value
+        limit = self.limits.name if kind.name else self.limits.string
+        if control := next((c for c in text if unicodedata.category(c) == "Cc"), None):
+            self.fault(codes.CONTROL_CHARACTER, node.span, key=key.name, character=f"U+{ord(control):04X}")
+        elif len(text) > limit:
+            self.fault(codes.TOO_LONG, node.span, key=key.name, length=len(text), limit=limit)
+        elif not text and not kind.empty:
+            self.fault(codes.EMPTY_TEXT, node.span, key=key.name, expected=kind.what)
+        else:
+            return Written(text, node.span, name)
+        return None
+
+    def number(self, key: Key, kind: Number, node: NumberNode, name: Span) -> Written[Any] | None:
+        value = node.value
+        if kind.integer and value != int(value):
+            self.fault(codes.NOT_AN_INTEGER, node.span, key=key.name, value=node.text, expected=expects(kind))
+        elif not kind.holds(value):
+            help = f"write at most {kind.high:.8g}" if value > kind.high else None
+            self.fault(codes.OUT_OF_RANGE, node.span, help=help, key=key.name, value=node.text, expected=expects(kind))
+        else:
+            return Written(int(value) if kind.integer else float(value), node.span, name)
+        return None
+
+    def choice(self, kind: Choice, node: StringNode, name: Span) -> Written[Any] | None:
+        option = kind.find(node.value)
+        if option is None:
+            word = node.value if len(node.value) <= 60 else node.value[:57] + "..."
+            options = ", ".join(o.spelling for o in kind.accepted)
+            help = did_you_mean(node.value, kind.spellings())
+            self.fault(codes.UNKNOWN_VALUE, node.span, help=help, value=word, what=kind.what, options=options)
+            return None
+        if option.reason:
+            what = kind.what[0].upper() + kind.what[1:]
+            self.fault(codes.UNSUPPORTED_VALUE, node.span, value=node.value, what=what, reason=option.reason)
+            return None
+        self.documented(option, node)
+        return Written(option.value, node.span, name)
+
+    def documented(self, option: Option, node: StringNode) -> None:
+        if option.value == "Pooling" and option.status is schema.Status.DOCUMENTED:
+            self.fault(compat.DOCUMENTED_VALUE, node.span, value=node.value, name='Hidden with "Type": "Pooling"')
+        elif any(node.value.lower() == s.lower() for s in option.documented):
+            self.fault(compat.DOCUMENTED_VALUE, node.span, value=node.value, name=f"`{option.spelling}`")
+
+    def many(self, key: Key, kind: Many, node: Node, name: Span) -> Any:
+        if kind.word and isinstance(node, StringNode) and node.value.lower() == kind.word:
+            return Written(kind.word, node.span, name)
+        nodes = node.items if isinstance(node, ArrayNode) else (node,)
+        if len(nodes) > kind.most:
+            self.fault(codes.TOO_MANY, node.span, key=key.name, count=len(nodes), limit=kind.most)
+            return None
+        if not nodes and not kind.empty:
+            self.fault(codes.NO_VALUES, node.span, key=key.name, expected=expects(kind.of))
+            return None
+        values = [self.element(key, kind, n, name) for n in nodes]
+        if any(v is None for v in values):
+            return None
+        return Written(tuple(v.value for v in values), node.span, name) if kind.word else tuple(values)
+
+    def element(self, key: Key, kind: Many, node: Node, name: Span) -> Any:
+        match kind.of:
+            case Text() as of if isinstance(node, StringNode):
+                return self.text(key, of, node, name)
+            case Number() as of if isinstance(node, NumberNode):
+                return self.number(key, of, node, name)
+            case Record(table) if isinstance(node, ObjectNode):
+                return self.record(table, node, name)
+        if kind.word and isinstance(node, StringNode):
+            help = did_you_mean(node.value, [kind.word])
+            self.fault(
+                codes.UNKNOWN_VALUE,
+                node.span,
+                help=help or f"write {expects(kind)}",
+                value=node.value[:60],
+                what=f"value of `{key.name}`",
+                options="",
+            )
+        else:
+            self.wrong_type(key, node)
+        return None
+
+    def record(self, table: Table, node: ObjectNode, name: Span) -> Any:
+        values = self.members(node, table)
+        return None if values is None else _RECORDS[table.what](span=node.span, key=name, **values)
+
+    # Layers
+
+    def layers(self, node: ArrayNode | ObjectNode) -> tuple[ast.Layer, ...] | None:
+        nodes = node.items if isinstance(node, ArrayNode) else (node,)
+        if not nodes:
+            self.fault(codes.NO_LAYERS, node.span)
+            return None
+        if len(nodes) > self.limits.layers:
+            opening = Span(node.span.start, node.span.start + 1)
+            self.fault(codes.TOO_MANY_LAYERS, opening, count=len(nodes), limit=self.limits.layers)
+            return None
+        layers = [self.layer(n, place, len(nodes)) for place, n in enumerate(nodes)]
+        return tuple(layer for layer in layers if layer is not None)
+
+    def layer(self, node: Node, place: int, count: int) -> ast.Layer | None:
+        kind, type_ = _nature(node, place, count)
+
+        def allowed(key: Key, member: Member) -> bool:
+            if (kind is None or kind in key.kinds) and (type_ is None or type_ in key.types):
+                return True
+            wrong_kind = kind is not None and kind not in key.kinds
+            words, takers = (_KIND_WORDS, key.kinds) if wrong_kind else (_TYPE_WORDS, key.types)
+            self.fault(
+                codes.KEY_NOT_HERE,
+                member.name.span,
+                key=key.name,
+                kind=words[(kind if wrong_kind else type_) or ""],
+                kinds=" and ".join(words[k] for k in takers if k != "T"),
+            )
+            return False
+
+        values = self.members(node, schema.LAYER, allowed)
+        if values is None:
+            return None
+        written = values.get("kind")
+        if written is not None and written.value == "Pooling":
+            values["type"] = Written(LayerType.POOLING, written.span, written.key)
+            values["kind"] = Written(Kind.HIDDEN, written.span, written.key)
+        return ast.Layer(span=node.span, position=place, **values)
+
+
+def default_kind(place: int, count: int) -> Kind:
+    """The kind of a layer that gives none: by its zero-based place in the list (dsstne.md 1.3)."""
+    if place == 0:
+        return Kind.INPUT
+    return Kind.OUTPUT if place == count - 1 else Kind.HIDDEN
+
+
+def _nature(node: Node, place: int, count: int) -> tuple[str | None, str | None]:
+    """The first letters of a layer's kind and type; None where what is written is not understood."""
+    words = {m.name.value.lower(): m.value for m in node.members} if isinstance(node, ObjectNode) else {}
+    kind: str | None = default_kind(place, count).name[0]
+    type_: str | None = "F"
+    if isinstance(word := words.get("kind"), StringNode):
+        option = schema.LAYER_KIND.find(word.value)
+        if option is not None and option.value == "Pooling":
+            return "H", "P"
+        kind = option.value.name[0] if option is not None and isinstance(option.value, Kind) else None
+    if isinstance(word := words.get("type"), StringNode):
+        option = schema.LAYER_TYPE.find(word.value)
+        type_ = option.value.name[0] if option is not None and isinstance(option.value, LayerType) else None
+    return kind, type_
+
+
+def _version(decoder: _Decoder, key: Key, member: Member) -> dict[str, Any] | None:
+    node = member.value
+    if not isinstance(node, StringNode):
+        return None
+    try:
+        value = float(node.value)
+    except ValueError:
+        return None
+    if not isinstance(key.type, Number) or not key.type.holds(value):
+        decoder.fault(codes.OUT_OF_RANGE, node.span, key=key.name, value=node.value, expected=expects(key.type))
+        return {}
+    decoder.fault(compat.VERSION_STRING, node.span, value=f"{value:g}")
+    return {key.field: Written(value, node.span, member.name.span)}
+
+
+def _boolean_penalty(decoder: _Decoder, key: Key, member: Member) -> dict[str, Any] | None:
+    node = member.value
+    if not isinstance(node, BoolNode):
+        return None
+    decoder.fault(compat.BOOLEAN_PENALTY, node.span, value=str(node.value).lower())
+    return {"penalty": Written(node.value, node.span, member.name.span)}
+
+
+def _drawn_bias(decoder: _Decoder, key: Key, member: Member) -> dict[str, Any] | None:
+    node = member.value
+    if not isinstance(node, StringNode):
+        return None
+    reason = "DSSTNE's documents name biases that are drawn, no version drew them; write a number"
+    decoder.fault(codes.UNSUPPORTED_VALUE, node.span, what="Bias", value=node.value[:60], reason=reason)
+    return {}
+
+
+# Values of another type that DSSTNE's documents allow; None means "not such a value, read it as usual".
+_SPARES: dict[str, Callable[[_Decoder, Key, Member], dict[str, Any] | None]] = {
+    "string": _version,
+    "bool": _boolean_penalty,
+    "refused": _drawn_bias,
+}

@@ -1,0 +1,62 @@
+"""The face of the language: a text or a file in, what it means out, with everything there is to say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnlang import ast
+from nnlang.decode import decode
+from nnlang.diagnostics import Report
+from nnlang.network import DataFacts, Network
+from nnlang.resolve import resolve, resolve_training
+from nnlang.source import Source
+from nnlang.syntax import DEFAULTS, Comment, Limits, read, read_source
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What became of a definition: each stage is None where an earlier one failed; `report` says why."""
+
+    source: Source
+    definition: ast.Definition | None
+    network: Network | None
+    training: dict[str, object]  # what `TrainingParameters` says, by the field names of network.Training
+    report: Report
+    comments: tuple[Comment, ...] = ()
+
+
+def check(
+    source: Source,
+    data: Mapping[str, DataFacts] | None = None,
+    *,
+    need_shapes: bool,
+    limits: Limits = DEFAULTS,
+) -> Checked:
+    """Everything there is to know about a definition's text, mistakes included; nothing is raised.
+
+    `data` are the facts of the data sets at hand; without them, `need_shapes` decides whether layers of "auto" size
+    are an error (training) or simply have no size yet (lint).
+    """
+    report = Report()
+    document = read(source, report, limits)
+    definition = decode(document.root, source, report, limits) if document.root is not None else None
+    network = None
+    if definition is not None:
+        network = resolve(definition, data or {}, report, need_shapes=need_shapes)
+    training = resolve_training(definition.training) if definition is not None else {}
+    return Checked(source, definition, network, training, report, document.comments)
+
+
+def load(
+    path: str | Path,
+    data: Mapping[str, DataFacts] | None = None,
+    *,
+    need_shapes: bool = True,
+    limits: Limits = DEFAULTS,
+) -> Checked:
+    """A definition file that is sound: its `definition` and `network` are there. A `Stop` with all errors otherwise."""
+    checked = check(read_source(path, limits), data, need_shapes=need_shapes, limits=limits)
+    checked.report.check()
+    return checked

@@ -1,0 +1,146 @@
+"""fuse-output: output matmul, loss, input delta, weight gradient and update become one walk over the output weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nnlang.expressions import ZERO
+from nnlang.ops import (
+    BATCH,
+    NOTHING,
+    Feed,
+    Leaf,
+    Matmul,
+    Op,
+    Part,
+    Pointwise,
+    Pool,
+    Reduce,
+    Softmax,
+    Stored,
+    Update,
+    Walk,
+    operands,
+    topological,
+)
+from nnlang.rewrite import rebuild, substitute
+
+
+@dataclass(frozen=True)
+class Site:
+    """A candidate: the update of w from the delta d and the input h, and everything around it."""
+
+    update: Update
+    h: Op
+    w: Op
+    d: Op
+    logits: Matmul
+    a: Op
+    back: Matmul | None  # the input delta
+    biases: tuple[Update, ...]
+    bias_sum: Op | None
+    errors: tuple[Reduce, ...]
+    mass: Reduce | None
+
+
+def fuse_output(roots: tuple[Op, ...], pool: Pool, declined: list[str]) -> tuple[Op, ...]:
+    """Every output layer that allows it becomes a Walk; for the others the reason is noted."""
+    while True:
+        readers = _readers(roots)
+        for update in [r for r in roots if isinstance(r, Update)]:
+            site, reason = _site(update, readers, roots)
+            if site is not None:
+                roots = _fused(site, roots, pool)
+                break
+            if reason:
+                declined.append(f"fuse-output: {reason}")
+        else:
+            return roots
+
+
+def _readers(roots: tuple[Op, ...]) -> dict[Op, list[Op]]:
+    found: dict[Op, list[Op]] = {}
+    for op in topological(roots):
+        for x in operands(op):
+            found.setdefault(x, []).append(op)
+    return found
+
+
+def _site(update: Update, readers: dict[Op, list[Op]], roots: tuple[Op, ...]) -> tuple[Site | None, str]:
+    """The site around an update, or why there is none; no reason where the layer is no output at all."""
+    gradient, w = update.gradient, update.states[0]
+    candidates = [m for m in readers.get(w, []) if isinstance(m, Matmul) and m.b is w and not m.transpose_b]
+    if len(w.type.axes) != 2 or len(candidates) != 1:
+        return None, ""
+    logits = candidates[0]
+    a = next((s for s in readers[logits] if isinstance(s, Softmax)), logits)
+    if not any(isinstance(r, Reduce) and r.kind == "sum" and r.axis == w.type.axes[1] for v in readers[a] for r in readers.get(v, [])):
+        return None, ""  # nothing is lost on it: a hidden layer
+    match gradient:
+        case Matmul(a=h, b=d, transpose_a=True, transpose_b=False) if h is logits.a and isinstance(d, Stored | Pointwise):
+            pass
+        case _:
+            return None, "the output's matrix is shared, or its delta is clipped (DeltaNorm)"
+    return _legal(update, h, w, d, logits, a, readers, roots)
+
+
+def _legal(
+    update: Update, h: Op, w: Op, d: Op, logits: Matmul, a: Op, readers: dict[Op, list[Op]], roots: tuple[Op, ...]
+) -> tuple[Site | None, str]:
+    back = [m for m in readers[d] if isinstance(m, Matmul) and m.a is d and m.b is w]
+    sums = [r for r in readers[d] if isinstance(r, Reduce) and r.axis == BATCH]
+    biases = tuple(u for s in sums for u in readers[s] if isinstance(u, Update))
+    expected = {update.gradient, *back, *sums}
+    if set(readers[d]) - expected:
+        return None, "the output has several sources, or its delta has other readers (DeltaNorm)"
+    values = [v for v in readers[a] if v is not d]
+    errors = tuple(r for v in values for r in readers.get(v, []) if isinstance(r, Reduce) and r.axis == w.type.axes[1])
+    mass = next((r for r in operands(d) if isinstance(r, Reduce) and r.axis == w.type.axes[1]), None)
+    if any(v not in {r.x for r in errors} for v in values) or any(set(readers[r.x]) - {r} for r in errors):
+        return None, "the output is a source of another layer, or its loss needs whole rows"
+    inner = [r.x for r in (*errors, *([mass] if mass else []))]
+    others = {x for v in (d, *inner) for x in operands(v)}
+    others = {x for x in others - {a} if len(x.type.axes) == 2}
+    if any(not isinstance(x, Feed) for x in others):
+        return None, "its loss needs another full matrix (dropout on the output)"
+    if isinstance(a, Softmax) and not (mass and isinstance(mass.x, Stored) and mass.x.absent == ZERO):
+        return None, "SoftMax with this error function or dense targets needs whole rows twice"
+    extra = [x for s in logits.epilogue for x in s.args if len(x.type.axes) == 2]
+    if extra:
+        return None, "the output has several sources or skips"
+    errors = tuple(r for r in errors if r is not mass)
+    return Site(update, h, w, d, logits, a, back[0] if back else None, biases, sums[0] if sums else None, errors, mass), ""
+
+
+def _fused(site: Site, roots: tuple[Op, ...], pool: Pool) -> tuple[Op, ...]:
+    leaf = {site.a: pool.make(Leaf(site.a.type, "a"))}
+    mass = None
+    if site.mass is not None:
+        mass = rebuild(site.mass.x, leaf, pool)
+        leaf[site.mass] = pool.make(Leaf(site.mass.type, "mass"))
+    assert len(site.errors) <= 1, "one error function per output"
+    gradients: dict[Op, Op] = {site.update.gradient: pool.make(Leaf(site.w.type, "dw"))}
+    if site.bias_sum is not None:
+        gradients[site.bias_sum] = pool.make(Leaf(site.bias_sum.type, "db"))
+    walk = pool.make(
+        Walk(
+            site.back.type if site.back else NOTHING,
+            site.h,
+            site.w,
+            site.logits.epilogue,
+            rebuild(site.d, leaf, pool),
+            rebuild(site.errors[0].x, leaf, pool) if site.errors else None,
+            tuple(rebuild(u, gradients, pool) for u in (site.update, *site.biases)),
+            isinstance(site.a, Softmax),
+            mass,
+            site.back.epilogue if site.back else (),
+        )
+    )
+    new: dict[Op, Op] = {site.update: walk}
+    if site.back is not None:
+        new[site.back] = walk
+    for r in site.errors:
+        new[r] = pool.make(Part(r.type, walk, "error"))
+    kept = tuple(r for r in roots if r not in site.biases)
+    return substitute(kept, new, pool)
+

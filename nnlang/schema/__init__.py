@@ -1,0 +1,60 @@
+"""The language as one table: what decode, lint, explain, the JSON schema, the docs and editors read.
+
+A `Table` has rows, a `Key` is a row; the words of enumerations are `Option`s of a `Choice`. LNDL spellings stand here
+and nowhere else in the package.
+"""
+
+from __future__ import annotations
+
+from nnlang.schema.choices import (
+    ACTIVATION,
+    COMMAND,
+    ERROR_FUNCTION,
+    LAYER_KIND,
+    LAYER_TYPE,
+    NETWORK_KIND,
+    OPTIMIZER,
+    POOLING,
+    SCHEME,
+)
+from nnlang.schema.definition import (
+    DEFINITION,
+    DELTA_BOOST,
+    DENOISING,
+    LAYER,
+    LRN,
+    MAX_OUT,
+    SELU_ALPHA,
+    SHARED_WEIGHTS,
+    SMCE,
+    SPARSENESS,
+    TABLES,
+    WEIGHT_INIT,
+)
+from nnlang.schema.training import JOB, JOB_CHECKPOINT_NAME, JOB_DEFAULTS, JOB_RESULTS, PREDICTION, TRAINING
+from nnlang.schema.types import (
+    FLOAT_MAX,
+    INT_MAX,
+    Choice,
+    Flag,
+    Key,
+    Layers,
+    Many,
+    Number,
+    Option,
+    Record,
+    Status,
+    Table,
+    Text,
+    ValueType,
+    expects,
+)
+
+__all__ = [
+    "ACTIVATION", "COMMAND", "DEFINITION", "DELTA_BOOST", "DENOISING", "ERROR_FUNCTION", "FLOAT_MAX", "INT_MAX",
+    "JOB", "JOB_CHECKPOINT_NAME", "JOB_DEFAULTS", "JOB_RESULTS", "LAYER", "LAYER_KIND", "LAYER_TYPE", "LRN", "MAX_OUT",
+    "NETWORK_KIND", "OPTIMIZER", "POOLING", "PREDICTION", "SCHEME", "SELU_ALPHA", "SHARED_WEIGHTS", "SMCE",
+    "SPARSENESS", "TABLES", "TRAINING", "WEIGHT_INIT", "Choice", "Flag", "Key", "Layers", "Many", "Number", "Option",
+    "Record", "Status", "Table", "Text", "ValueType",
+    "expects",
+]  # fmt: skip

@@ -1,0 +1,156 @@
+"""The enumerations of the language: every word that a key may take, with its other spellings and its meaning."""
+
+from __future__ import annotations
+
+from nnlang.network import Activation, ErrorFunction, Kind, LayerType, Optimizer, Scheme
+from nnlang.schema.types import Choice, Option, Status
+
+_PARSED = Status.PARSED
+_DOCUMENTED = Status.DOCUMENTED
+_UNDEFINED = "DSSTNE accepted the word and computed nothing; neither its code nor its documents define it"
+
+NETWORK_KIND = Choice(
+    "network kind",
+    (
+        Option("FeedForward", "FeedForward", "inputs to outputs"),
+        Option("AutoEncoder", "AutoEncoder", "the outputs are the inputs again; computes exactly as FeedForward"),
+    ),
+)
+
+LAYER_KIND = Choice(
+    "layer kind",
+    (
+        Option("Input", Kind.INPUT, "takes its units from a data set"),
+        Option("Hidden", Kind.HIDDEN, "computed from other layers"),
+        Option("Output", Kind.OUTPUT, "computed, and compared with a data set in training"),
+        Option(
+            "Target",
+            Kind.TARGET,
+            reason="no loss is computed on a Target layer, in DSSTNE neither; use Kind Output",
+            status=_PARSED,
+        ),
+        # Read as a hidden layer of Type Pooling: see decode.
+        Option("Pooling", "Pooling", "a hidden layer of Type Pooling", status=_DOCUMENTED),
+    ),
+)
+
+LAYER_TYPE = Choice(
+    "layer type",
+    (
+        Option("FullyConnected", LayerType.FULLY_CONNECTED, "every unit sees every unit of its sources"),
+        Option(
+            "Convolutional", LayerType.CONVOLUTIONAL, "feature maps over one to three axes", documented=("Convolution",)
+        ),
+        Option("Pooling", LayerType.POOLING, "no weights: the `Function` of its sources"),
+    ),
+)
+
+ACTIVATION = Choice(
+    "activation",
+    (
+        Option("Sigmoid", Activation.SIGMOID, "1 / (1 + exp(-z))"),
+        Option("Tanh", Activation.TANH, "tanh(z)"),
+        Option("Relu", Activation.RELU, "max(0, z)", ("RectifiedLinear",)),
+        Option("Linear", Activation.LINEAR, "z"),
+        Option("LRelu", Activation.LEAKY_RELU, "z, or ReluSlope * z where z < 0", ("LeakyRectifiedLinear",)),
+        Option("Elu", Activation.ELU, "z, or EluAlpha * (exp(z) - 1) where z < 0", ("ExponentialLinear",)),
+        Option("Selu", Activation.SELU, "SeluLambda times the ELU", ("ScaledExponentialLinear",)),
+        Option("SoftMax", Activation.SOFTMAX, "exp(z) over the sum of exp(z) of the layer; outputs only"),
+        Option("SoftPlus", Activation.SOFTPLUS, "log(1 + exp(z))", status=_PARSED),
+        Option("SoftSign", Activation.SOFTSIGN, "z / (1 + |z|)", status=_PARSED),
+        Option("ReluMax", Activation.RELUMAX, status=_PARSED, reason=_UNDEFINED),
+        Option("LinearMax", Activation.LINEARMAX, status=_PARSED, reason=_UNDEFINED),
+        Option(
+            "ParametricRectifiedLinear",
+            Activation.PRELU,
+            aliases=("PRelu",),
+            status=_DOCUMENTED,
+            reason="no version of DSSTNE computed it and learned slopes are not supported; use LRelu with a ReluSlope",
+        ),
+        Option(
+            "MaxOut",
+            None,
+            status=_DOCUMENTED,
+            reason='MaxOut is a pooling function: write a layer with "Type": "Pooling", "Function": "MaxOut"',
+        ),
+    ),
+)
+
+ERROR_FUNCTION = Choice(
+    "error function",
+    (
+        Option("L1", ErrorFunction.L1, "|a - t|"),
+        Option("L2", ErrorFunction.L2, "(a - t)^2 / 2"),
+        Option("L2Hinge", ErrorFunction.L2_HINGE, "L2 on the wrong side of the target only"),
+        Option("Hinge", ErrorFunction.HINGE, "max(0, 1 - t a), targets -1 and +1"),
+        Option("CrossEntropy", ErrorFunction.CROSS_ENTROPY, "cross entropy", ("Cross Entropy",)),
+        Option(
+            "ScaledMarginalCrossEntropy",
+            ErrorFunction.SMCE,
+            "cross entropy with margins and scales for ones and zeros",
+            documented=("SMCE",),
+        ),
+        Option(
+            "DataScaledMarginalCrossEntropy",
+            ErrorFunction.DSMCE,
+            "the same, ones scaled by the values of the data set",
+        ),
+    ),
+)
+
+SCHEME = Choice(
+    "weight initialisation",
+    (
+        Option("Xavier", Scheme.XAVIER, "uniform, +- Scale * sqrt(6 / (inputs + outputs))"),
+        Option("CaffeXavier", Scheme.CAFFE_XAVIER, "uniform, +- Scale * sqrt(3 / outputs)"),
+        Option("Gaussian", Scheme.GAUSSIAN, "normal, standard deviation Scale"),
+        Option("Uniform", Scheme.UNIFORM, "uniform, +- Scale"),
+        Option("UnitBall", Scheme.UNIT_BALL, "uniform in (0, Scale]"),
+        Option("Constant", Scheme.CONSTANT, "Scale everywhere"),
+        Option("SELU", Scheme.SELU, "normal, standard deviation 1 / sqrt(inputs)"),
+    ),
+)
+
+_NO_POOLING = "DSSTNE's documents name it, no version computed it"
+POOLING = Choice(
+    "pooling function",
+    (
+        Option("Max", "max", "the largest unit under the kernel"),
+        Option("Average", "average", "the mean of the units under the kernel"),
+        Option("LRN", "lrn", "local response normalisation across channels", ("LocalResponseNormalization",)),
+        Option("MaxOut", "maxout", "the largest of the sources, unit by unit"),
+        Option("DotProduct", "dotproduct", "the dot product of the first source with each other one"),
+        Option("Cosine", "cosine", "the cosine between the first source and each other one"),
+        Option("Stochastic", None, status=_DOCUMENTED, reason=_NO_POOLING),
+        Option(
+            "LocalContrastNormalization",
+            None,
+            aliases=("LCN",),
+            status=_DOCUMENTED,
+            reason=_NO_POOLING + "; LRN is near",
+        ),
+        Option("GlobalTemporal", None, status=_DOCUMENTED, reason=_NO_POOLING),
+    ),
+)
+
+OPTIMIZER = Choice(
+    "optimizer",
+    (
+        Option("SGD", Optimizer.SGD, "gradient descent"),
+        Option("Momentum", Optimizer.MOMENTUM, "gradient descent with velocity"),
+        Option("AdaGrad", Optimizer.ADAGRAD, "steps divided by the root of the summed squares"),
+        Option("Nesterov", Optimizer.NESTEROV, "velocity, the gradient taken ahead"),
+        Option("RMSProp", Optimizer.RMSPROP, "steps divided by the root of a running mean of squares"),
+        Option("AdaDelta", Optimizer.ADADELTA, "steps of the size of past steps"),
+        Option("Adam", Optimizer.ADAM, "running means of the gradient and of its square"),
+    ),
+)
+
+COMMAND = Choice(
+    "command",
+    (
+        Option("Train", "Train", "train the definition that `Network` names"),
+        Option("Predict", "Predict", "precision, recall and NDCG of the model that `Network` names"),
+        Option("Validate", "Validate", "check the gradients of the definition that `Network` names"),
+    ),
+)

@@ -1,0 +1,375 @@
+"""Text to spanned JSON nodes: `read_source` finds the text, `parse` gives its tree or reports every slip in it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lark import Lark, Token, Transformer
+from lark.exceptions import UnexpectedToken
+from lark.parsers.lalr_interactive_parser import InteractiveParser
+
+from nnlang import grammar
+from nnlang.codes import syntax as codes
+from nnlang.diagnostics import Code, Diagnostic, Place, Report, at, stop
+from nnlang.recovery import Repair, closers, repair
+from nnlang.source import Source, Span
+from nnlang.words import fault_of, span_of
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much text we are ready to read (design.md 6); every limit is inclusive."""
+
+    depth: int = 64
+    size: int = 1_000_000  # bytes of a file, characters of a text
+    tokens: int = 300_000
+    layers: int = 10_000
+    sources: int = 1_024  # sources, skips or shared weights of one layer
+    string: int = 4_096
+    name: int = 128
+    number: int = 64
+    errors: int = 100  # findings of the syntax
+    repairs: int = 1_000  # slips repaired, reported or not
+
+
+DEFAULTS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class StringNode:
+    """A string, its escapes resolved."""
+
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class NumberNode:
+    """A number: what it is worth and how it was written. Never infinite, never not-a-number."""
+
+    value: int | float
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class BoolNode:
+    """`true` or `false`."""
+
+    value: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class NullNode:
+    """`null`."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayNode:
+    """`[ ... ]` with its elements in order."""
+
+    items: tuple[Node, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One pair of a name and a value."""
+
+    name: StringNode
+    value: Node
+
+    @property
+    def span(self) -> Span:
+        return self.name.span.to(self.value.span)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectNode:
+    """`{ ... }` with its members in order, repeated names included."""
+
+    members: tuple[Member, ...]
+    span: Span
+
+
+Node = ObjectNode | ArrayNode | StringNode | NumberNode | BoolNode | NullNode
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment, its signs included."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text's tree, None if it has syntax errors, and its comments in order."""
+
+    root: Node | None
+    comments: tuple[Comment, ...]
+
+
+def read_source(path: str | Path, limits: Limits = DEFAULTS) -> Source:
+    """The text of a file, or of standard input for `-`; a `Stop` when it cannot be read, is too large or not UTF-8."""
+    name = "<stdin>" if str(path) == "-" else str(path)
+    try:
+        raw = _read(path, limits.size + 1)
+    except OSError as error:
+        raise stop(codes.CANNOT_READ, Place(name), path=name, reason=error.strerror or "it failed") from None
+    except ValueError:
+        raise stop(codes.CANNOT_READ, Place(name), path=name, reason="this is not the name of a file") from None
+    if len(raw) > limits.size:
+        raise stop(codes.TOO_LARGE, Place(name), limit=limits.size)
+    try:
+        return Source(name, raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        byte = f"0x{raw[error.start]:02x}"
+        raise stop(codes.NOT_UTF8, Place(name, line=line), offset=error.start, byte=byte, line=line) from None
+
+
+def _read(path: str | Path, most: int) -> bytes:
+    if str(path) == "-":
+        return sys.stdin.buffer.read(most)
+    with open(path, "rb") as file:
+        return file.read(most)
+
+
+def parse(source: Source, report: Report, limits: Limits = DEFAULTS) -> Node | None:
+    """The root of the text's tree; None, with every slip reported, where the text is not LNDL's JSON."""
+    return read(source, report, limits).root
+
+
+def read(source: Source, report: Report, limits: Limits = DEFAULTS) -> Document:
+    """The tree and the comments of a text; the comments are there even where the text has errors."""
+    reading = _Reading(source, report, limits)
+    if len(source.text) > limits.size:
+        report(codes.TOO_LARGE, Place(source.name), limit=limits.size)
+        return Document(None, ())
+    reset = _READING.set(reading)
+    try:
+        root = reading.run()
+    finally:
+        _READING.reset(reset)
+    return Document(None if reading.faulty else root, tuple(reading.comments))
+
+
+class _Reading:
+    """One call of `read`: what is open, what was counted, which lines have had their report."""
+
+    def __init__(self, source: Source, report: Report, limits: Limits) -> None:
+        self.source, self.report, self.limits = source, report, limits
+        self.comments: list[Comment] = []
+        self.open: list[Token] = []
+        self.lines: set[int] = set()  # that have had a report
+        self.tokens = self.repairs = 0
+        self.faulty = False
+        self.complete = False  # the root has ended
+        self.brackets_lost = False  # after a wrong bracket, further findings about brackets would be guesses
+
+    def run(self) -> Node | None:
+        text = self.source.text
+        if text.startswith("\ufeff"):
+            self.report(codes.BYTE_ORDER_MARK, at(self.source, Span(0, 1)))
+            text = " " + text[1:]
+        parser = _parser().parse_interactive(text)
+        last: Token | None = None
+        for token in _tokens(parser):
+            if self.complete:
+                self.mend(parser, token, last)
+                return None
+            checked = self.checked(token)
+            if checked is None or not self.feed(parser, checked, last):
+                return None
+            last = token
+        return self.end(parser, last)
+
+    def end(self, parser: InteractiveParser, last: Token | None) -> Node | None:
+        if last is None:
+            self.fault(codes.EMPTY_TEXT, Span(0, 0))
+        elif self.open and not self.brackets_lost:
+            self.unclosed(Span(span_of(last).end, span_of(last).end + 1))
+        return None if self.faulty else parser.feed_eof(last)  # type: ignore[no-untyped-call]
+
+    def unclosed(self, end: Span) -> None:
+        opening, need = self.open[-1], closers(self.open)
+        self.error(codes.UNCLOSED_BRACKET, span_of(opening), {"opening": opening, "expected": need[0]})
+        places = ", ".join(f"`{t}` at {self.position(t)}" for t in self.open[-4:])
+        self.report(codes.TEXT_ENDS, at(self.source, end), open=places, help=f"here `{need}` would close everything")
+
+    def position(self, token: Token) -> str:
+        return "{}:{}".format(*self.source.position(token.start_pos or 0))
+
+    def checked(self, token: Token) -> Token | None:
+        """The token, or a harmless one in its place when it has a fault of its own; None to stop at a limit."""
+        self.tokens += 1
+        if self.tokens > self.limits.tokens:
+            self.error(codes.TOO_MANY_TOKENS, span_of(token), {"limit": self.limits.tokens})
+            return None
+        if token.type in ("LBRACE", "LBRACKET") and len(self.open) >= self.limits.depth:
+            self.error(codes.TOO_DEEP, span_of(token), {"limit": self.limits.depth})
+            return None
+        fault = fault_of(token, self.limits.string, self.limits.number)
+        if fault is None:
+            return token
+        self.fault(fault.code, fault.span, fault.facts, fault.help)
+        return Token.new_borrow_pos("BAD_STRING", token, token)
+
+    def feed(self, parser: InteractiveParser, token: Token, last: Token | None) -> bool:
+        if len(self.lines) > self.limits.errors:
+            self.report(codes.TOO_MANY_ERRORS, at(self.source, span_of(token)))
+            return False
+        try:
+            parser.feed_token(token)
+        except UnexpectedToken:
+            return self.mend(parser, token, last)
+        self.track(token)
+        return True
+
+    def track(self, token: Token) -> None:
+        if token.type in ("LBRACE", "LBRACKET"):
+            self.open.append(token)
+        elif token.type in ("RBRACE", "RBRACKET"):
+            self.open.pop()
+        self.complete = not self.open
+
+    def mend(self, parser: InteractiveParser, token: Token, last: Token | None) -> bool:
+        self.repairs += 1
+        if self.repairs > self.limits.repairs:
+            self.report(codes.TOO_MANY_ERRORS, at(self.source, span_of(token)))
+            return False
+        accepted = frozenset(parser.accepts())  # type: ignore[no-untyped-call]
+        plan = repair(accepted, token, last, self.open, self.source)
+        if not (self.brackets_lost and plan.about_brackets):
+            self.fault(plan.code, plan.span, plan.facts)
+        self.brackets_lost = self.brackets_lost or plan.about_brackets
+        return not plan.give_up and self.apply(parser, plan)
+
+    def apply(self, parser: InteractiveParser, plan: Repair) -> bool:
+        try:
+            for token in plan.feed:
+                parser.feed_token(token)
+                self.track(token)
+        except UnexpectedToken:
+            return False
+        return True
+
+    def fault(self, code: Code, span: Span, facts: Mapping[str, object] | None = None, help: str | None = None) -> None:
+        """Report, unless this line has had a report: one slip tends to look like several."""
+        if self.source.position(span.start)[0] not in self.lines:
+            self.error(code, span, facts, help)
+        self.faulty = True
+
+    def error(self, code: Code, span: Span, facts: Mapping[str, object] | None = None, help: str | None = None) -> None:
+        self.faulty = True
+        self.lines.add(self.source.position(span.start)[0])
+        self.report.diagnostics.append(Diagnostic(code, at(self.source, span), dict(facts or {}), help))
+
+
+def _tokens(parser: InteractiveParser) -> Iterator[Token]:
+    """Every token of the text, those included that the grammar does not expect where they stand."""
+    while True:
+        try:
+            yield from parser.lexer_thread.lex(parser.parser_state)  # type: ignore[no-untyped-call]
+            return
+        except UnexpectedToken as error:
+            yield error.token
+
+
+# The parser is built once and holds no state; what the lexer's callbacks see goes to the reading that is under way in
+# this thread or task.
+_READING: ContextVar[_Reading] = ContextVar("_READING")
+
+
+def _comment(token: Token) -> Token:
+    _READING.get().comments.append(Comment(str(token), span_of(token)))
+    return token
+
+
+def _hash_comment(token: Token) -> Token:
+    start = token.start_pos or 0
+    _READING.get().fault(codes.HASH_COMMENT, Span(start, start + 1))
+    return token
+
+
+def _unclosed_comment(token: Token) -> Token:
+    reading, start = _READING.get(), token.start_pos or 0
+    reading.error(codes.UNCLOSED_COMMENT, Span(start, start + 2))
+    reading.brackets_lost = True  # whatever would close them is in the comment
+    return token
+
+
+@cache
+def _parser() -> Lark:
+    callbacks = {"COMMENT": _comment, "BAD_COMMENT": _unclosed_comment, "HASH_COMMENT": _hash_comment}
+    return Lark(
+        grammar.text(),
+        parser="lalr",
+        lexer="contextual",
+        transformer=_Tree(),
+        lexer_callbacks=callbacks,
+        maybe_placeholders=False,
+    )
+
+
+_ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
+_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+def unescape(text: str) -> str:
+    """The characters that the inside of a JSON string stands for; halves of surrogate pairs are joined."""
+    if "\\" not in text:
+        return text
+    plain = _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _ESCAPED.get(m[2], m[2]), text)
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def number(text: str) -> int | float:
+    """What a JSON number is worth: an int where it is written as one."""
+    return float(text) if any(c in text for c in ".eE") else int(text)
+
+
+class _Tree(Transformer[Token, Any]):
+    """Builds the nodes while the text is parsed; a transformer of its own afterwards would recurse."""
+
+    def start(self, children: list[Any]) -> Any:
+        return children[0]
+
+    def object(self, children: list[Any]) -> ObjectNode:
+        return ObjectNode(tuple(children[1:-1]), span_of(children[0]).to(span_of(children[-1])))
+
+    def array(self, children: list[Any]) -> ArrayNode:
+        return ArrayNode(tuple(children[1:-1]), span_of(children[0]).to(span_of(children[-1])))
+
+    def member(self, children: list[Any]) -> Member:
+        return Member(children[0], children[1])
+
+    def string(self, children: list[Token]) -> StringNode:
+        return StringNode(unescape(children[0][1:-1]), span_of(children[0]))
+
+    def number(self, children: list[Token]) -> NumberNode:
+        return NumberNode(number(children[0]), str(children[0]), span_of(children[0]))
+
+    def true(self, children: list[Token]) -> BoolNode:
+        return BoolNode(True, span_of(children[0]))
+
+    def false(self, children: list[Token]) -> BoolNode:
+        return BoolNode(False, span_of(children[0]))
+
+    def null(self, children: list[Token]) -> NullNode:
+        return NullNode(span_of(children[0]))
+
+    def bad(self, children: list[Token]) -> StringNode:
+        return StringNode("", span_of(children[0]))

@@ -1,0 +1,263 @@
+"""Which layer is which and who feeds whom: names, kinds, edges, order. Everything that needs no sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from nnlang import ast, schema
+from nnlang.codes import advice, names
+from nnlang.decode import default_kind
+from nnlang.diagnostics import Report, at
+from nnlang.network import Activation, Kind, LayerType
+from nnlang.source import Span
+from nnlang.suggest import closest
+
+SUGGESTIONS = 50  # of one report; each looks at many names
+_COMPARED = 2_000  # names that one suggestion looks at
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Layers by their place in the definition's list; edges as places, in the order written."""
+
+    names: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    types: tuple[LayerType, ...]
+    sources: tuple[tuple[int, ...], ...]
+    skips: tuple[tuple[int, ...], ...]
+    order: tuple[int, ...]  # of propagation: by the longest path from the inputs, then by place
+
+
+def arrange(definition: ast.Definition, report: Report) -> Topology | None:
+    """The topology of a definition; None, with the reasons reported, where it has none."""
+    before = len(report.errors)
+    kinds = tuple(_kind(layer, len(definition.layers)) for layer in definition.layers)
+    types = tuple(layer.type.value if layer.type else LayerType.FULLY_CONNECTED for layer in definition.layers)
+    labels, places = _names(definition, kinds, report)
+    _ends(definition, kinds, report)
+    find = _Finder(definition, places, report)
+    sources = tuple(_sources(definition, place, kinds, labels, find, report) for place in range(len(kinds)))
+    skips = tuple(find.all(layer.skips or (), "Skip") for layer in definition.layers)
+    for layer, label, kind, type_, into in zip(definition.layers, labels, kinds, types, sources, strict=True):
+        _layer(definition, layer, label, kind, type_, into, report)
+    if len(report.errors) > before:
+        return None
+    order = _order(definition, labels, sources, skips, report)
+    if order is None:
+        return None
+    _unused(definition, labels, kinds, sources, skips, report)
+    return Topology(labels, kinds, types, sources, skips, order)
+
+
+def _kind(layer: ast.Layer, count: int) -> Kind:
+    return layer.kind.value if layer.kind else default_kind(layer.position, count)
+
+
+def default_name(kind: Kind, place: int) -> str:
+    """The name of a layer that gives none, such as `Hidden1` (dsstne.md 1.3)."""
+    return f"{kind.name.capitalize()}{place}"
+
+
+def _names(
+    definition: ast.Definition, kinds: tuple[Kind, ...], report: Report
+) -> tuple[tuple[str, ...], dict[str, int]]:
+    source = definition.source
+    places: dict[str, int] = {}
+    for layer in definition.layers:
+        if layer.name is None:
+            continue
+        name = layer.name.value
+        if name in places:
+            first = _position(definition, definition.layers[places[name]].head)
+            report(names.DUPLICATE_NAME, at(source, layer.name.span), name=name, first=first)
+        places.setdefault(name, layer.position)
+    labels = []
+    for layer, kind in zip(definition.layers, kinds, strict=True):
+        name = layer.name.value if layer.name else default_name(kind, layer.position)
+        labels.append(name)
+        if layer.name is None and name in places:
+            first = _position(definition, definition.layers[places[name]].head)
+            report(names.NAME_COLLISION, at(source, layer.head), name=name, number=layer.position, first=first)
+        places.setdefault(name, layer.position)
+    return tuple(labels), places
+
+
+def _position(definition: ast.Definition, span: Span) -> str:
+    return "{}:{}".format(*definition.source.position(span.start))
+
+
+def _ends(definition: ast.Definition, kinds: tuple[Kind, ...], report: Report) -> None:
+    layers = definition.layers
+    place = at(definition.source, Span(layers[0].span.start, layers[0].span.start + 1))
+    if Kind.INPUT not in kinds:
+        report(names.NO_INPUT, place)
+    if Kind.OUTPUT not in kinds:
+        report(names.NO_OUTPUT, place)
+
+
+class _Finder:
+    """Looks layers up by name; what is not there is reported, with the nearest name for the first few."""
+
+    def __init__(self, definition: ast.Definition, places: Mapping[str, int], report: Report) -> None:
+        self.definition, self.places, self.report = definition, places, report
+        self.suggestions = SUGGESTIONS
+
+    def one(self, name: ast.Written[str]) -> int | None:
+        place = self.places.get(name.value)
+        if place is None:
+            near = self.nearest(name.value)
+            source = self.definition.source
+            known = ", ".join(f"`{n}`" for n in islice(self.places, 8)) + (", ..." if len(self.places) > 8 else "")
+            self.report(names.UNKNOWN_LAYER, at(source, name.span), help=near, name=name.value, names=known)
+        return place
+
+    def nearest(self, name: str) -> str | None:
+        self.suggestions -= 1
+        near = closest(name, islice(self.places, _COMPARED)) if self.suggestions >= 0 else None
+        if near is None:
+            return None
+        layer = self.definition.layers[self.places[near]]
+        return f"use `{near}`, defined at {self.definition.source.name}:{_position(self.definition, layer.head)}"
+
+    def all(self, written: ast.Names, key: str) -> tuple[int, ...]:
+        found: list[int] = []
+        seen: set[int] = set()
+        for name in written:
+            place = self.one(name)
+            if place in seen:
+                place_of = at(self.definition.source, name.span)
+                self.report(names.REPEATED_NAME, place_of, key=key, name=name.value)
+            elif place is not None:
+                seen.add(place)
+                found.append(place)
+        return tuple(found)
+
+
+def _sources(
+    definition: ast.Definition,
+    place: int,
+    kinds: tuple[Kind, ...],
+    labels: tuple[str, ...],
+    find: _Finder,
+    report: Report,
+) -> tuple[int, ...]:
+    layer = definition.layers[place]
+    if kinds[place] is Kind.INPUT:
+        return ()
+    if layer.sources:
+        return find.all(layer.sources, "Source")
+    if layer.sources is None and place > 0:
+        return (place - 1,)
+    if layer.sources is None:
+        why = "it is the first of the list, so there is no layer before it"
+    elif layer.skips:
+        return ()
+    else:
+        why = "an empty list is possible only beside a Skip"
+    report(names.NO_SOURCE, at(definition.source, layer.head), name=labels[place], why=why)
+    return ()
+
+
+def _layer(
+    definition: ast.Definition,
+    layer: ast.Layer,
+    label: str,
+    kind: Kind,
+    type_: LayerType,
+    sources: tuple[int, ...],
+    report: Report,
+) -> None:
+    source = definition.source
+    if kind is Kind.HIDDEN and layer.activation and layer.activation.value is Activation.SOFTMAX:
+        report(names.HIDDEN_SOFTMAX, at(source, layer.activation.span), name=label)
+    if kind in (Kind.INPUT, Kind.OUTPUT) and not (layer.dataset and layer.dataset.value):
+        verb = "reads" if kind is Kind.INPUT else "learns"
+        report(names.NO_DATASET, at(source, layer.head), name=label, kind=kind.name.capitalize(), verb=verb)
+    if type_ is LayerType.POOLING and kind is not Kind.INPUT:
+        _pooling(definition, layer, label, sources, report)
+
+
+def _pooling(
+    definition: ast.Definition, layer: ast.Layer, label: str, sources: tuple[int, ...], report: Report
+) -> None:
+    source = definition.source
+    if layer.skips:
+        report(names.SKIP_ON_POOLING, at(source, layer.skips[0].span), name=label)
+    if layer.shared:
+        report(names.NO_WEIGHTS, at(source, layer.shared[0].key), name=label)
+    if layer.function is None:
+        options = ", ".join(o.spelling for o in schema.POOLING.accepted)
+        report(names.NO_FUNCTION, at(source, layer.head), name=label, options=options)
+        return
+    function = next(o.spelling for o in schema.POOLING.options if o.value == layer.function.value)
+    facts = {"name": label, "function": function, "count": len(sources)}
+    if layer.function.value in ("dotproduct", "cosine") and len(sources) < 2:
+        report(names.FEW_SOURCES, at(source, layer.function.span), help=None, **facts)
+    if layer.function.value in ("max", "average", "lrn") and len(sources) > 1:
+        report(names.MANY_SOURCES, at(source, layer.function.span), help=None, **facts)
+
+
+def _order(
+    definition: ast.Definition,
+    labels: tuple[str, ...],
+    sources: tuple[tuple[int, ...], ...],
+    skips: tuple[tuple[int, ...], ...],
+    report: Report,
+) -> tuple[int, ...] | None:
+    """Places by the longest path from the inputs, then by place; None where circles are reported."""
+    count = len(labels)
+    before = [set(sources[i]) | set(skips[i]) for i in range(count)]
+    after: list[list[int]] = [[] for _ in range(count)]
+    for place, into in enumerate(before):
+        for other in into:
+            after[other].append(place)
+    waiting = [len(into) for into in before]
+    depth = [0] * count
+    ready = [i for i in range(count) if not waiting[i]]
+    for place in ready:
+        for other in after[place]:
+            depth[other] = max(depth[other], depth[place] + 1)
+            waiting[other] -= 1
+            if not waiting[other]:
+                ready.append(other)
+    if len(ready) == count:
+        return tuple(sorted(range(count), key=lambda i: (depth[i], i)))
+    for circle in _circles(before, {i for i in range(count) if waiting[i]}):
+        shown = [*circle, circle[0]] if len(circle) <= 8 else [*circle[:7], circle[0]]
+        path = " -> ".join(f"`{labels[i]}`" for i in shown)
+        report(names.CYCLE, at(definition.source, definition.layers[circle[0]].head), path=path)
+    return None
+
+
+def _circles(before: list[set[int]], stuck: set[int]) -> Iterator[list[int]]:
+    """One circle for each knot among the stuck layers, in the direction in which values flow."""
+    seen: set[int] = set()
+    for start in sorted(stuck):
+        walk: list[int] = []
+        steps: dict[int, int] = {}
+        place = start
+        while place not in seen:
+            seen.add(place)
+            steps[place] = len(walk)
+            walk.append(place)
+            place = min(other for other in before[place] if other in stuck)
+        if place in steps:
+            circle = walk[steps[place] :][::-1]
+            first = circle.index(min(circle))
+            yield circle[first:] + circle[:first]
+
+
+def _unused(
+    definition: ast.Definition,
+    labels: tuple[str, ...],
+    kinds: tuple[Kind, ...],
+    sources: tuple[tuple[int, ...], ...],
+    skips: tuple[tuple[int, ...], ...],
+    report: Report,
+) -> None:
+    used = {i for edges in (*sources, *skips) for i in edges}
+    for place, layer in enumerate(definition.layers):
+        if kinds[place] is not Kind.OUTPUT and place not in used:
+            report(advice.UNUSED_LAYER, at(definition.source, layer.head), name=labels[place])

@@ -1,0 +1,149 @@
+"""The files that a training run leaves beside its model, for `gl.nc`:
+
+    gl.nc.checkpoint.<epoch>.<batch>.nc    to go on from: the newest two stay, none once the run has finished
+    gl.nc<epoch>.nc                        DSSTNE's (dsstne.md 9.6), one every K epochs; they stay
+    gl.nc                                  the finished model, with the optimiser's state, so that it can be trained on
+
+All are whole model files. Epoch and batch are `progress["epoch"]`, the whole epochs done, and `progress["batch"]`, the
+batches done in the next one. The number in the name ranks checkpoints; the time of a file says nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from nnlang.codes import model as codes
+from nnlang.diagnostics import Diagnostic, Place, Stop
+from nnlang.runtime.model import Model, load, save
+
+KEPT = 2
+_NUMBERS = re.compile(r"\.checkpoint\.([0-9]{1,12})\.([0-9]{1,12})\.nc")
+_REMAINS = re.compile(r"\.[0-9a-f]{12}\.tmp")  # of a writer that was killed, see atomic_write
+
+
+class Position(NamedTuple):
+    """How far a run has come."""
+
+    epoch: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The model to go on from, its file, and a warning for every newer file that could not be used."""
+
+    model: Model
+    path: Path
+    notices: tuple[Diagnostic, ...] = ()
+
+
+def position(model: Model) -> Position:
+    """How far the run of a model had come; (0, 0) where the model does not say."""
+    epoch, batch = (model.progress.get(key, 0) for key in ("epoch", "batch"))
+    return Position(epoch if isinstance(epoch, int) else 0, batch if isinstance(batch, int) else 0)
+
+
+def interval_path(path: str | os.PathLike[str], epoch: int) -> Path:
+    """DSSTNE's name of the copy that stays after an epoch: `gl.nc10.nc`."""
+    target = Path(path)
+    return target.with_name(f"{target.name}{epoch}.nc")
+
+
+def keep(model: Model, path: str | os.PathLike[str]) -> Path:
+    """Write the checkpoint of a run for the model `path`, then drop all but the newest two; answers its path.
+
+    Checkpoints that claim to be ahead of this one belong to a run that was given up, and go too.
+    """
+    target, here = Path(path), position(model)
+    written = target.with_name(f"{target.name}.checkpoint.{here.epoch}.{here.batch}.nc")
+    save(model, written)
+    older = [p for at, p in found(target) if at < here]
+    _remove(p for _, p in found(target) if p != written and p not in older[: KEPT - 1])
+    return written
+
+
+def keep_interval(model: Model, path: str | os.PathLike[str]) -> Path:
+    """Write the copy that stays, under DSSTNE's name for the model's epoch; answers its path."""
+    written = interval_path(path, position(model).epoch)
+    save(model, written)
+    return written
+
+
+def finish(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write the finished model, then drop the checkpoints that led to it; interval copies stay."""
+    save(model, path)
+    discard(path)
+
+
+def found(path: str | os.PathLike[str]) -> list[tuple[Position, Path]]:
+    """The checkpoints beside a model, newest first, unread."""
+    matched = ((_NUMBERS.fullmatch(rest), file) for rest, file in _beside(Path(path), ""))
+    return sorted(((Position(int(m[1]), int(m[2])), file) for m, file in matched if m), reverse=True)
+
+
+def newest(path: str | os.PathLike[str]) -> Newest | None:
+    """The furthest of a run's checkpoints and its finished model that is whole; None where there is no file at all.
+
+    Each file that cannot be used is a warning (NN728). `Stop` with the reasons where there are files and none is whole.
+    """
+    target = Path(path)
+    rank = [(at, 0, file) for at, file in found(target)]
+    failures: list[Stop] = []
+    finished = None
+    if target.exists():
+        with _noting(failures):
+            finished = load(target)
+            rank.append((position(finished), 1, target))
+    for _, _, file in sorted(rank, reverse=True):
+        with _noting(failures):
+            model = finished if finished is not None and file == target else load(file)
+            return Newest(model, file, tuple(_skipped(failure) for failure in failures))
+    if failures:
+        raise Stop(*(d for failure in failures for d in failure.diagnostics))
+    return None
+
+
+def discard(path: str | os.PathLike[str]) -> None:
+    """Remove the checkpoints beside a model, and what killed writers left; interval copies and the model stay."""
+    target = Path(path)
+    _remove(file for _, file in found(target))
+    _remove(file for rest, file in _beside(target, ".") if _REMAINS.fullmatch(rest) or _is_remains(rest))
+
+
+@contextmanager
+def _noting(failures: list[Stop]) -> Iterator[None]:
+    try:
+        yield
+    except Stop as failure:
+        failures.append(failure)
+
+
+def _is_remains(rest: str) -> bool:
+    numbers = _NUMBERS.match(rest)
+    return numbers is not None and _REMAINS.fullmatch(rest[numbers.end() :]) is not None
+
+
+def _beside(target: Path, before: str) -> list[tuple[str, Path]]:
+    """What follows `before` and the model's name in the names of its folder, with the files."""
+    start = before + target.name
+    with suppress(OSError):
+        return [(p.name[len(start) :], p) for p in target.parent.iterdir() if p.name.startswith(start)]
+    return []
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def _skipped(failure: Stop) -> Diagnostic:
+    first = failure.diagnostics[0]
+    where = first.place.file if first.place else ""
+    return Diagnostic(codes.CHECKPOINT_SKIPPED, Place(where), {"path": where, "reason": first.message})

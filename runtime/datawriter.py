@@ -1,0 +1,112 @@
+"""Data-set files in DSSTNE's layout (dsstne.md 8.1, 8.5), written with the NetCDF library and sealed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+
+from nnlang.runtime.files import Writer, seal
+from nnlang.runtime.stored import (
+    CHAR,
+    DOUBLE,
+    FLOAT,
+    INDEXED,
+    INT,
+    LLINT,
+    RGB8,
+    RGB16,
+    SPARSE,
+    UCHAR,
+    UINT,
+    ULLINT,
+    StoredSet,
+)  # fmt: skip
+
+FORMAT = 1  # of what we add to DSSTNE's layout: the attributes `nnlang_format` and `nnlang_digest{n}`
+
+_FILE_TYPES = {UINT: "u4", INT: "i4", LLINT: "i8", ULLINT: "u8", FLOAT: "f4", DOUBLE: "f8", RGB8: "u1", RGB16: "u2",
+               UCHAR: "u1", CHAR: "i1"}  # fmt: skip
+_DIMENSIONS = ("width", "height", "length")
+
+
+def writer(sets: Sequence[StoredSet]) -> Writer:
+    """A writer for `files.atomic_write` that makes one sealed file of the data sets. Equal sets give equal bytes."""
+
+    def write(path: Path) -> None:
+        with netCDF4.Dataset(str(path), "w", format="NETCDF4", clobber=True) as file:
+            file.set_fill_off()
+            file.setncattr("datasets", np.uint32(len(sets)))
+            for number, stored in enumerate(sets):
+                _write_set(file, number, stored)
+            file.setncattr("nnlang_format", np.uint32(FORMAT))
+        seal(path)
+
+    return write
+
+
+def size(sets: Sequence[StoredSet]) -> int:
+    """About how many bytes the file will take."""
+    return 65536 + sum(array.nbytes for stored in sets for array in stored.arrays.values())
+
+
+def digest(stored: StoredSet) -> str:
+    """The SHA-256 of what a data set holds: its facts and arrays, whatever file and version they come from."""
+    facts = (stored.name, stored.attributes, stored.data_type, stored.dims, stored.examples, stored.unique)
+    content = hashlib.sha256(repr(facts).encode())
+    for name in sorted(stored.arrays):
+        array = np.ascontiguousarray(stored.arrays[name]).astype(_type(stored, name), copy=False)
+        content.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        content.update(array.data)
+    return content.hexdigest()
+
+
+def _write_set(file: netCDF4.Dataset, n: int, stored: StoredSet) -> None:
+    scalars = {
+        "attributes": stored.attributes,
+        "kind": stored.kind,
+        "dataType": stored.data_type,
+        "dimensions": len(stored.dims),
+        **dict(zip(_DIMENSIONS, stored.dims, strict=False)),
+    }
+    file.setncattr(f"name{n}", stored.name)
+    for key, value in scalars.items():
+        file.setncattr(f"{key}{n}", np.uint32(value))
+    file.setncattr(f"nnlang_digest{n}", stored.sha256 or digest(stored))
+    for dimension, length in _lengths(stored).items():
+        file.createDimension(f"{dimension}{n}", length)
+    for name, array in stored.arrays.items():
+        variable = file.createVariable(f"{name}{n}", _type(stored, name), (f"{_axis(stored, name)}{n}",))
+        variable[:] = array
+
+
+def _lengths(stored: StoredSet) -> dict[str, int]:
+    lengths = {"examplesDim": stored.examples}
+    if stored.has(INDEXED):
+        lengths["uniqueExamplesDim"] = stored.unique
+    if stored.has(SPARSE):
+        lengths["sparseDataDim"] = len(stored.arrays["sparseIndex"])
+    else:
+        lengths["dataDim"] = len(stored.arrays["data"])
+    return lengths
+
+
+def _axis(stored: StoredSet, name: str) -> str:
+    if name in ("dataWeight", "index"):
+        return "examplesDim"
+    if name in ("sparseStart", "sparseEnd"):
+        return "uniqueExamplesDim" if stored.has(INDEXED) else "examplesDim"
+    return "dataDim" if name == "data" else "sparseDataDim"
+
+
+def _type(stored: StoredSet, name: str) -> str:
+    if name in ("sparseData", "data"):
+        return _FILE_TYPES[stored.data_type]
+    if name == "dataWeight":
+        return "f4"
+    if name in ("sparseStart", "sparseEnd") and len(stored.arrays["sparseIndex"]) >= 1 << 32:
+        return "u8"
+    return "u4"

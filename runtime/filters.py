@@ -1,0 +1,63 @@
+"""Filter files: what must not be recommended to whom, or only with a changed score (dsstne.md 10.3)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import torch
+
+from nnlang.runtime.metrics import Rows
+from nnlang.runtime.signals import Signals, read_signals
+from nnlang.runtime.vocabulary import Vocabulary
+
+_TIME = 1e6  # no weight is so large, every time in seconds since 1970 is (from its 12th day on)
+
+
+class FilterMode(Enum):
+    """What a listed feature's score becomes: nothing (`remove`), or score times value (`scale`, DSSTNE's way)."""
+
+    REMOVE = "remove"
+    SCALE = "scale"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """The rows of a filter file for the samples of one prediction, in their order."""
+
+    rows: Rows
+    mode: FilterMode
+
+    @property
+    def largest(self) -> float:
+        """The largest value by which a score would be multiplied, 0.0 without any."""
+        return float(np.abs(self.rows.values).max(initial=0.0)) if self.rows.values is not None else 0.0
+
+    @property
+    def has_times(self) -> bool:
+        """Whether values look like times instead of weights: then multiplying by them is surely not meant."""
+        return self.mode is FilterMode.SCALE and self.largest > _TIME
+
+    def apply(self, scores: torch.Tensor, first: int) -> None:
+        """Change the scores [rows, features] of samples first, first + 1, ... in place; -inf means removed."""
+        here = self.rows.take(np.arange(first, first + len(scores)))
+        at = torch.from_numpy(here.owners), torch.from_numpy(here.index)
+        if here.values is None:
+            scores[at] = float("-inf")
+            return
+        factor = torch.from_numpy(here.values)
+        scores[at] = (scores[at] * factor).masked_fill(factor == 0, float("-inf"))
+
+
+def read_filter(
+    path: str | os.PathLike[str], features: Vocabulary, samples: Vocabulary, mode: FilterMode
+) -> tuple[Filter, Signals]:
+    """The filter of a text file or folder, and what was met on reading it.
+
+    Removal looks at no value; scaling by 0, or by none written, removes. A second line of a sample replaces the first,
+    unknown samples and features are passed over.
+    """
+    found = read_signals(path, features, samples=samples, values=mode is FilterMode.SCALE)
+    return Filter(found.rows.distinct(), mode), found

@@ -1,0 +1,137 @@
+"""What an emitted CPU module calls beside torch: sums with a fixed order, sparse gathers, counter-based random masks."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nnlang.runtime.block import Block, Slot
+from nnlang.runtime.philox import keep_units, uniform_entries
+
+
+class Tree:
+    """The sum of leaves that come one after another, by one balanced tree: a counter of partial sums, largest first."""
+
+    def __init__(self) -> None:
+        self._partial: list[tuple[int, Tensor]] = []  # (log2 of the leaves in it, their sum)
+
+    def add(self, leaf: Tensor, rank: int = 0) -> None:
+        """Takes the next leaf (or the finished sum of the next 2^rank leaves); the tensor becomes the tree's own."""
+        while self._partial and self._partial[-1][0] == rank:
+            leaf = self._partial.pop()[1].add_(leaf)
+            rank += 1
+        self._partial.append((rank, leaf))
+
+    def add_all(self, leaves: Tensor) -> None:
+        """Takes leaves [count, ...]; whole aligned groups are summed level by level."""
+        rank, count = 0, leaves.shape[0]
+        if count & (count - 1) == 0:
+            while leaves.shape[0] > 1:
+                leaves, rank = leaves[0::2] + leaves[1::2], rank + 1
+        for leaf in leaves.unbind(0):
+            self.add(leaf, rank)
+
+    def total(self) -> Tensor:
+        """The sum of all leaves; the tree is empty afterwards."""
+        total = self._partial.pop()[1]
+        while self._partial:
+            total = self._partial.pop()[1].add_(total)
+        return total
+
+
+def input_delta(tree: Tree, delta: Tensor, w: Tensor, leaf: int) -> None:
+    """Adds delta.T @ w, leaf by leaf of units: delta [units, rows], w [units, k]."""
+    units, rows = delta.shape
+    whole = units // leaf
+    if whole:
+        parts = delta[: whole * leaf].view(whole, leaf, rows).transpose(1, 2)
+        tree.add_all(torch.bmm(parts, w[: whole * leaf].view(whole, leaf, -1)))
+    if units % leaf:
+        tree.add(delta[whole * leaf :].t().mm(w[whole * leaf :]))
+
+
+def leaf_sums(tree: Tree, values: Tensor, leaf: int) -> None:
+    """Adds the sums over each leaf of units of values [units, rows]."""
+    units, rows = values.shape
+    whole = units // leaf
+    if whole:
+        tree.add_all(values[: whole * leaf].view(whole, leaf, rows).sum(1))
+    if units % leaf:
+        tree.add(values[whole * leaf :].sum(0))
+
+
+class Normaliser:
+    """The logarithm of each row's sum of exponentials, from tiles of units x rows, by leaves and one balanced tree."""
+
+    def __init__(self) -> None:
+        self._peaks: list[Tensor] = []
+        self._sums: list[Tensor] = []
+
+    def add(self, tile: Tensor, leaf: int) -> None:
+        """Takes the next leaves of logits; the tile is used up."""
+        for part in tile.split(leaf):
+            peak = part.amax(0)
+            self._peaks.append(peak)
+            self._sums.append(part.sub_(peak).exp_().sum(0))
+
+    def total(self) -> Tensor:
+        """log sum exp of every row [rows]."""
+        peaks = torch.stack(self._peaks)
+        highest = peaks.amax(0)
+        tree = Tree()
+        tree.add_all(torch.stack(self._sums).mul_(peaks.sub_(highest).exp_()))
+        return tree.total().log_().add_(highest)
+
+
+def gather_sum(slot: Slot, w: Tensor, values: Tensor | None, out: Tensor) -> Tensor:
+    """The sum of the rows of w that each sparse row stores [rows, n], by the slot's leaves of features and one tree."""
+    bags = F.embedding_bag(
+        slot.index, w, slot.bags, mode="sum", include_last_offset=True, per_sample_weights=values
+    )
+    parts = bags.view(out.shape[0], -1, out.shape[1])
+    while parts.shape[1] > 2:
+        parts = parts[:, 0::2] + parts[:, 1::2]
+    return torch.add(parts[:, 0], parts[:, 1], out=out) if parts.shape[1] == 2 else out.copy_(parts[:, 0])
+
+
+def segment_sum(slot: Slot, delta: Tensor, values: Tensor | None, first: int, last: int) -> Tensor:
+    """For features first..last-1 the sum of the delta rows that store them [last - first, n], in the order of examples."""
+    start, end = int(slot.columns[first]), int(slot.columns[last])
+    if start == end:
+        return delta.new_zeros(last - first, delta.shape[1])
+    return F.embedding_bag(
+        slot.rows[start:end],
+        delta,
+        slot.columns[first : last + 1] - start,
+        mode="sum",
+        include_last_offset=True,
+        per_sample_weights=None if values is None else values[slot.order[start:end]],
+    )
+
+
+def denoise(slot: Slot, block: Block, layer: int, rate: float, like: Tensor) -> Tensor:
+    """The values of a slot's entries after denoising: dropped with probability rate, survivors scaled by 1 / (1 - rate)."""
+    keep = uniform_entries(block.seed, layer, block.epoch, slot.example, slot.index) >= rate
+    values = keep.to(like.dtype).mul_(1.0 / (1.0 - rate))
+    return values if slot.values is None else values.mul_(slot.values)
+
+
+def densify(slot: Slot, values: Tensor | None, out: Tensor) -> Tensor:
+    """The dense rows of a slot [rows, units]: its values where it stores an entry (1 where it keeps none), 0 elsewhere."""
+    flat = out.zero_().view(-1)
+    position = slot.row * out.shape[1] + slot.index
+    if values is None:
+        return flat.index_fill_(0, position, 1.0).view_as(out)
+    return flat.index_add_(0, position, values).view_as(out)
+
+
+def keep_mask(block: Block, layer: int, rate: float, out: Tensor) -> Tensor:
+    """1 with probability 1 - rate, keyed by (seed, layer, step, example, unit)."""
+    return torch.ge(keep_units(block.seed, layer, block.step, block.ids, out.shape[1]), rate, out=out)
+
+
+def clip_columns(w: Tensor, limit: float, axis: int) -> None:
+    """Rescales every vector of w along the axis to at most `limit` in length (WeightNorm)."""
+    length = w.mul(w).sum(axis, keepdim=True).sqrt_().clamp_min_(limit)
+    w.mul_(length.reciprocal_().mul_(limit))

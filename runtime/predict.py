@@ -1,0 +1,302 @@
+"""From a trained model and lists of features to recommendations: no training data, no definition needed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nnlang.codes import data as data_codes
+from nnlang.codes import usage as codes
+from nnlang.diagnostics import Diagnostic, Place, Report, stop
+from nnlang.network import Kind, Layer, Network
+from nnlang.runtime import indexfile
+from nnlang.runtime.dataset import DataSet, sparse_set
+from nnlang.runtime.files import atomic_text, distinct
+from nnlang.runtime.filters import Filter, FilterMode, read_filter
+from nnlang.runtime.metrics import Rows
+from nnlang.runtime.model import Model
+from nnlang.runtime.program import Program, feed_for
+from nnlang.runtime.recs import NotFinite, Precision, Top, dsstne_writer, json_writer, top, units_text
+from nnlang.runtime.signals import Signals, encoded, read_signals, vocabulary
+from nnlang.runtime.textdata import REASONS
+from nnlang.runtime.vocabulary import Vocabulary
+
+Path_ = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to predict and how to write it; the names of the flags of `nnlang predict`.
+
+    `dataset` (or its name without `_input`) must be what the input layer reads, where it is given. `layer` is an Output
+    layer whose k best are written, or with `raw` (for hidden layers always) all of whose units are. `analog` says
+    whether values of the signals count; None asks the model. `json` and `header` change the form of the result, which
+    is DSSTNE's otherwise.
+    """
+
+    signals: Path_
+    output: Path_
+    dataset: str | None = None
+    input_index: Path_ | None = None
+    output_index: Path_ | None = None
+    filter: Path_ | None = None
+    filter_mode: FilterMode = FilterMode.REMOVE
+    k: int = 100
+    batch: int = 1024
+    precision: Precision = field(default_factory=Precision)
+    layer: str | None = None
+    raw: bool = False
+    analog: bool | None = None
+    json: bool = False
+    header: bool = False
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was written: samples; recommendations, or units; entries of unknown features; samples without known ones."""
+
+    samples: int
+    written: int
+    unknown: int
+    nothing_known: int
+    seconds: float
+    notices: tuple[Diagnostic, ...] = ()
+
+
+Progress = Callable[[int, int], None]  # samples done, samples in all
+
+
+def predict(model: Model, request: Request, progress: Progress = lambda done, total: None) -> Prediction:
+    """Recommendations for every sample of a text, written whole or not at all (dsstne.md 10.2).
+
+    Ties go to the lower feature number, units beyond the labels are never recommended, what a filter removes never
+    appears. Raises `Stop` for anything wrong with model, signals, index files or filter.
+    """
+    begin = time.perf_counter()
+    distinct(output=request.output, signals=request.signals)
+    report = Report()
+    source = input_layer(model, request.dataset)
+    target, raw = output_layer(model, request.layer, request.raw)
+    features = labels_of(model, source, request.input_index, report, "input", "-i")
+    analog = request.analog if request.analog is not None else is_analog(model, source)
+    signals = read_signals(request.signals, vocabulary(features), values=analog)
+    _judge_signals(request, signals, report)
+    inputs = signal_set(source, signals.rows, analog)
+    scores = Recommender(model, request.batch).scores({inputs.name: inputs}, target)
+    run = _Run(request, signals, scores, target, progress)
+    if raw:
+        atomic_text(request.output, run.units())
+    else:
+        names = labels_of(model, target, request.output_index, report, "output", "-o")
+        atomic_text(request.output, run.recommendations(names, run.filter(names, report)))
+    return Prediction(
+        samples=len(signals.samples),
+        written=run.written,
+        unknown=signals.unknown,
+        nothing_known=int((signals.rows.lengths == 0).sum()),
+        seconds=time.perf_counter() - begin,
+        notices=tuple(report.diagnostics),
+    )
+
+
+@dataclass
+class _Run:
+    """One prediction under way: the chunks of text that it writes, and how much that was."""
+
+    request: Request
+    signals: Signals
+    scores: Iterator[tuple[int, torch.Tensor]]
+    target: Layer
+    progress: Progress
+    written: int = 0
+
+    def filter(self, names: Sequence[str], report: Report) -> Filter | None:
+        """The filter for these samples, if one was given."""
+        if self.request.filter is None:
+            return None
+        samples = Vocabulary([encoded(sample) for sample in self.signals.samples])
+        found, _ = read_filter(self.request.filter, vocabulary(names), samples, self.request.filter_mode)
+        if found.has_times:
+            report(codes.TIMES_AS_WEIGHTS, path=self.request.filter, value=f"{found.largest:.0f}")
+        return found
+
+    def recommendations(self, names: Sequence[str], removed: Filter | None) -> Iterator[str]:
+        """The text of the k best of each sample, a chunk a batch."""
+        write = (json_writer if self.request.json else dsstne_writer)(names, self.request.precision)
+        if self.request.header and not self.request.json:
+            yield "sample\tfeature,score:\n"
+        hidden = unlabelled(names, self.target)
+        for first, scores in self.scores:
+            samples = self.signals.samples[first : first + len(scores)]
+            found = best(scores, self.request.k, hidden, removed, first, samples)
+            self.written += int((found.feature >= 0).sum())
+            yield write(samples, found)
+            self.progress(first + len(samples), len(self.signals.samples))
+
+    def units(self) -> Iterator[str]:
+        """The text of all units of each sample, a chunk a batch."""
+        if self.request.header:
+            yield "sample\t" + "\t".join(str(unit) for unit in range(self.target.units)) + "\n"
+        for first, scores in self.scores:
+            samples = self.signals.samples[first : first + len(scores)]
+            self.written += scores.numel()
+            yield units_text(samples, scores.numpy(), self.request.precision)
+            self.progress(first + len(samples), len(self.signals.samples))
+
+
+class Recommender:
+    """A model ready to score batches of examples."""
+
+    def __init__(self, model: Model, batch: int) -> None:
+        self._model, self._batch = model, batch
+
+    def scores(self, datasets: Mapping[str, DataSet], target: Layer) -> Iterator[tuple[int, torch.Tensor]]:
+        """(number of the first example, float32 [examples, units]) of each batch of the data sets of the input layers.
+
+        The tensor may be changed; it is valid until the next one.
+        """
+        program = Program.for_predict(_exposed(self._model.network, target), self._model, self._batch)
+        feed = feed_for(program, "predict", datasets)
+        for first in range(0, feed.examples, self._batch):
+            batch = feed.batch(np.arange(first, min(first + self._batch, feed.examples), dtype=np.int64))
+            yield first, program.predict(batch)[target.name]
+
+
+def _exposed(network: Network, target: Layer) -> Network:
+    """The network with `target` among its outputs, so that predicting returns its units."""
+    if target.kind is Kind.OUTPUT:
+        return network
+    shown = replace(target, kind=Kind.OUTPUT, sparseness=None)
+    return replace(network, layers=tuple(shown if layer is target else layer for layer in network.layers))
+
+
+def best(
+    scores: torch.Tensor,
+    k: int,
+    hidden: torch.Tensor,
+    removed: Filter | None,
+    first: int,
+    samples: Sequence[str],
+) -> Top:
+    """The k best of each row [rows, units] after the filter; `hidden` lists units that must never appear."""
+    if len(hidden):
+        scores[:, hidden] = float("-inf")
+    if removed is not None:
+        removed.apply(scores, first)
+    try:
+        return top(scores, k)
+    except NotFinite as error:
+        raise stop(codes.SCORES_NOT_FINITE, sample=samples[error.row]) from error
+
+
+def signal_set(layer: Layer, rows: Rows, analog: bool) -> DataSet:
+    """Lists of features as a sparse data set for an input layer: Boolean, or with their values when `analog`."""
+    x, y, z, _ = layer.dims
+    values = (rows.values if rows.values is not None else np.ones(len(rows.index), np.float32)) if analog else None
+    return sparse_set(
+        layer.dataset,
+        rows.start,
+        rows.index,
+        values,
+        width=x,
+        height=y,
+        length=z,
+        dimensions=max(1, layer.dimensions),
+    )
+
+
+def input_layer(model: Model, dataset: str | None) -> Layer:
+    """The one Input layer that text can feed; `dataset` must be what it reads where it is given."""
+    layers = model.network.inputs
+    if len(layers) != 1:
+        raise stop(
+            codes.NOT_FOR_TEXT,
+            reason=f"it has {len(layers)} input layers ({', '.join(layer.name for layer in layers)})",
+            remedy="`nnlang run` with the command Predict takes a data set for each input layer",
+        )
+    layer = layers[0]
+    if dataset is not None and layer.dataset not in (dataset, f"{dataset}_input"):
+        expected = layer.dataset.removesuffix("_input")
+        raise stop(
+            codes.OTHER_PREFIX, prefix=dataset, asked=f"{dataset}_input", dataset=layer.dataset, expected=expected
+        )
+    return layer
+
+
+def output_layer(model: Model, name: str | None, raw: bool = False) -> tuple[Layer, bool]:
+    """The layer to write and whether all its units are: `name`, or `Output`, or the only Output layer there is."""
+    network = model.network
+    by_name = {layer.name: layer for layer in network.layers if layer.kind is not Kind.INPUT}
+    outputs = network.outputs
+    listed = ", ".join(layer.name for layer in outputs)
+    if name is not None:
+        if name not in by_name:
+            raise stop(codes.WHICH_LAYER, reason=f"the model has no layer `{name}`", layers=", ".join(by_name))
+        return by_name[name], raw or by_name[name].kind is not Kind.OUTPUT
+    if len(outputs) == 1:
+        return outputs[0], raw
+    found = next((layer for layer in outputs if layer.name == "Output"), None)
+    if found is None:
+        raise stop(codes.WHICH_LAYER, reason=f"the model has {len(outputs)} output layers", layers=listed)
+    return found, raw
+
+
+def is_analog(model: Model, layer: Layer) -> bool:
+    """Whether the model was trained on values at this layer; False (indicators, as DSSTNE's) where it does not say."""
+    facts = model.network.facts(layer)
+    return facts is not None and not facts.boolean
+
+
+def labels_of(model: Model, layer: Layer, path: Path_ | None, report: Report, role: str, flag: str) -> tuple[str, ...]:
+    """The labels of a layer's units by number, at most as many as it has units; "" for numbers without one.
+
+    An index file must agree with the labels that the model was trained with, where the model carries them.
+    """
+    trained = model.labels.get(layer.dataset, ())
+    if path is None:
+        if not trained:
+            raise stop(codes.NO_LABELS, role=role, dataset=layer.dataset, flag=flag)
+        return trained[: layer.units]
+    given = indexfile.read_labels(path)
+    for number, (theirs, ours) in enumerate(zip(given, trained, strict=False)):
+        if theirs != ours and theirs and ours:
+            facts = {"path": path, "number": number, "label": theirs, "trained": ours, "flag": flag}
+            raise stop(codes.OTHER_LABELS, Place(str(path)), **facts)
+    beyond = sum(1 for label in given[layer.units :] if label)
+    if beyond:
+        report(codes.LABELS_BEYOND, Place(str(path)), count=beyond, path=path, units=layer.units, layer=layer.name)
+    return given[: layer.units]
+
+
+def unlabelled(names: Sequence[str], layer: Layer) -> torch.Tensor:
+    """The units of a layer that have no label, int64: padding of the width, which is never recommended."""
+    named = np.zeros(layer.units, dtype=bool)
+    named[: len(names)] = [bool(name) for name in names]
+    units: NDArray[np.int64] = np.flatnonzero(~named).astype(np.int64)
+    return torch.from_numpy(units)
+
+
+def _judge_signals(request: Request, signals: Signals, report: Report) -> None:
+    path = Path(request.signals)
+    if not signals.samples:
+        raise stop(data_codes.NO_ROWS, Place(str(path)), path=path, bad=signals.bad_count)
+    for file, line, reason in signals.bad:
+        report(data_codes.LINE_SKIPPED, Place(file, line=line), reason=REASONS[reason])
+    if signals.bad_count > len(signals.bad):
+        left = signals.bad_count - len(signals.bad)
+        more = {"count": left, "place": f"after {file}:{line}"}
+        report.diagnostics.append(Diagnostic(data_codes.MORE_LINES_SKIPPED, None, more))
+    if signals.unknown:
+        facts = {"count": signals.unknown, "total": signals.entries, "path": path, "example": signals.example}
+        report(codes.UNKNOWN_FEATURES, **facts)
+    empty = np.flatnonzero(signals.rows.lengths == 0)
+    if len(empty):
+        total, example = len(signals.samples), signals.samples[int(empty[0])]
+        report(codes.NOTHING_KNOWN, count=len(empty), total=total, example=example)

@@ -1,0 +1,48 @@
+"""What computes: versions and the machine. A model remembers them, because the last bits of its numbers hang on them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import torch
+
+from nnlang.version import __version__
+
+# Where these differ, a resumed run need not give the same bits (design.md 5); the others are told for support only.
+DECISIVE = ("nnlang", "torch", "machine", "cpu", "threads", "device")
+
+
+class Difference(NamedTuple):
+    """One thing that is not as it was."""
+
+    what: str
+    saved: str
+    now: str
+
+
+def versions(device: str = "cpu") -> dict[str, str]:
+    """What runs now, for `Model.versions`: nnlang, torch, numpy, hdf5, python, platform, machine, cpu, threads, device.
+
+    `cpu` is the instruction set that torch uses (such as AVX2), `threads` what it computes one operation with.
+    """
+    return {
+        "nnlang": __version__,
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "hdf5": str(h5py.version.hdf5_version),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+        "device": device,
+    }
+
+
+def differences(saved: Mapping[str, str], now: Mapping[str, str]) -> list[Difference]:
+    """What differs of that which decides about bits; nothing for a model that remembers nothing."""
+    return [Difference(k, saved[k], now[k]) for k in DECISIVE if k in saved and k in now and saved[k] != now[k]]
