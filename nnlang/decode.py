@@ -14,7 +14,7 @@ from nnlang.diagnostics import Code, Report, at
 from nnlang.network import Kind, LayerType
 from nnlang.schema import Choice, Flag, Key, Layers, Many, Number, Option, Record, Table, Text, expects
 from nnlang.source import Source, Span
-from nnlang.suggest import did_you_mean
+from nnlang.suggest import SUGGESTIONS, did_you_mean
 from nnlang.syntax import (
     DEFAULTS,
     ArrayNode,
@@ -88,6 +88,12 @@ class _Decoder:
     def __init__(self, source: Source, report: Report, limits: Limits) -> None:
         self.source, self.report, self.limits = source, report, limits
         self.faulty = False
+        self.suggestions = SUGGESTIONS
+
+    def nearest(self, word: str, candidates: Iterable[str]) -> str | None:
+        """Did you mean; for the first few findings only, since each looks at every candidate."""
+        self.suggestions -= 1
+        return did_you_mean(word, candidates) if self.suggestions >= 0 else None
 
     def fault(self, code: Code, span: Span, *, help: str | None = None, **facts: object) -> None:
         self.faulty = self.faulty or code.severity == "error"
@@ -117,14 +123,14 @@ class _Decoder:
                 first[key.field] = member.name.span
                 if allowed is None or allowed(key, member):
                     self.member(key, member, values)
-        return values if self.complete(node, table, first) else None
+        self.complete(node, table, first)
+        return values if all(key.field in values for key in table.keys if key.required) else None
 
-    def complete(self, node: ObjectNode, table: Table, first: Iterable[str]) -> bool:
+    def complete(self, node: ObjectNode, table: Table, first: Iterable[str]) -> None:
         missing = [key for key in table.keys if key.required and key.field not in first]
         opening = Span(node.span.start, node.span.start + 1)
         for key in missing:
             self.fault(codes.MISSING_KEY, opening, key=key.name, what=table.what, expected=expects(key.type))
-        return not missing
 
     def member(self, key: Key, member: Member, values: dict[str, Any]) -> None:
         written = member.name.value
@@ -146,7 +152,7 @@ class _Decoder:
         elif home := next((where for other, where in _HOMES if other is not table and other.find(name)), None):
             self.fault(codes.KEY_ELSEWHERE, span, key=shown, what=what, where=home)
         else:
-            self.fault(codes.UNKNOWN_KEY, span, key=shown, what=what, help=did_you_mean(name, table.spellings()))
+            self.fault(codes.UNKNOWN_KEY, span, key=shown, what=what, help=self.nearest(name, table.spellings()))
 
     # Values
 
@@ -204,7 +210,7 @@ class _Decoder:
         if option is None:
             word = node.value if len(node.value) <= 60 else node.value[:57] + "..."
             options = ", ".join(o.spelling for o in kind.accepted)
-            help = did_you_mean(node.value, kind.spellings())
+            help = self.nearest(node.value, kind.spellings())
             self.fault(codes.UNKNOWN_VALUE, node.span, help=help, value=word, what=kind.what, options=options)
             return None
         if option.reason:
@@ -244,7 +250,7 @@ class _Decoder:
             case Record(table) if isinstance(node, ObjectNode):
                 return self.record(table, node, name)
         if kind.word and isinstance(node, StringNode):
-            help = did_you_mean(node.value, [kind.word])
+            help = self.nearest(node.value, [kind.word])
             self.fault(
                 codes.UNKNOWN_VALUE,
                 node.span,

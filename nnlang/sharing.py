@@ -11,6 +11,7 @@ from nnlang.codes import shapes as shape_codes
 from nnlang.diagnostics import Report, at
 from nnlang.network import Kind, LayerType
 from nnlang.shapes import Shape
+from nnlang.suggest import did_you_mean
 from nnlang.topology import Topology
 
 Edge = tuple[int, int]  # places of source and target
@@ -77,14 +78,22 @@ def _entry(
     first, second = (places.get(w.value) for w in (entry.source_input, entry.source_output))
     if first is None or second is None or (first, second) not in known:
         wrong = entry.source_output if second is None else entry.source_input
-        into = _listed(topology, topology.sources[second]) if second is not None else "not there"
-        facts = {"source": entry.source_input.value, "target": entry.source_output.value, "names": into}
-        report(codes.NO_SUCH_WEIGHTS, at(source, wrong.span), help=None, **facts)
+        facts = {"source": entry.source_input.value, "target": entry.source_output.value}
+        hint = _hint(topology, entry.source_output.value, second)
+        report(codes.NO_SUCH_WEIGHTS, at(source, wrong.span), help=None, hint=hint, **facts)
         return None
     if (first, second) == (input_place, place):
         report(codes.SHARES_ITSELF, at(source, entry.source_input.span))
         return None
     return Share((first, second), bool(entry.transposed and entry.transposed.value))
+
+
+def _hint(topology: Topology, name: str, place: int | None) -> str:
+    if place is None:
+        return did_you_mean(name, topology.names[:2_000]) or f"no layer is called `{name}`"
+    if topology.kinds[place] is Kind.INPUT or topology.types[place] is LayerType.POOLING:
+        return f"layer `{name}` has no weights"
+    return f"the sources of `{name}` are {_listed(topology, topology.sources[place])}"
 
 
 def _listed(topology: Topology, places: tuple[int, ...]) -> str:

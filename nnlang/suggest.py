@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+SUGGESTIONS = 50  # that one phase offers for one text: each looks at every candidate
+
 
 def closest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that one typed when `word` came out, in any letter case; None where nothing is near enough.

@@ -12,9 +12,8 @@ from nnlang.decode import default_kind
 from nnlang.diagnostics import Report, at
 from nnlang.network import Activation, Kind, LayerType
 from nnlang.source import Span
-from nnlang.suggest import closest
+from nnlang.suggest import SUGGESTIONS, closest
 
-SUGGESTIONS = 50  # of one report; each looks at many names
 _COMPARED = 2_000  # names that one suggestion looks at
 
 

@@ -104,7 +104,7 @@ _INFINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _SCALAR = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _NUMERIC = re.compile(r"[+-]?\.?[0-9]|[+-]$")
 
-# A sound value is a bad word where only a name may stand. Asked in this order; the first that knows the word explains it.
+# A sound value is a bad word where only a name may stand. The first row that knows the word explains it.
 _EXPLANATIONS: tuple[tuple[Callable[[str], object], Code, Callable[[str], str | None]], ...] = (
     (_SCALAR.fullmatch, codes.NAME_EXPECTED, lambda w: "names stand in double quotes"),
     (lambda w: w.lower() in _LITERALS, codes.BAD_WORD, lambda w: f"write `{_LITERALS[w.lower()]}`"),

@@ -33,12 +33,23 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 PAGE = 4096
 MOST_ATTRIBUTES = 1_000_000
 LONGEST_ATTRIBUTE = 1 << 20
+LARGEST_CHUNK = 1 << 28  # bytes that HDF5 unpacks at once
 DEFLATE_RATIO = 1032  # what deflate can gain at most
 
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
 _ORDER = h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED  # NetCDF-4 asks for creation order everywhere
 _NOT_A_VARIABLE = b"This is a netCDF dimension but not a netCDF variable.%10d"
-_FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, ArithmeticError, NotImplementedError)
+_FAULTS = (
+    OSError,
+    RuntimeError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    NotImplementedError,
+    SystemError,
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,19 @@ class Group:
 
     attributes: Mapping[str, Value]
     variables: Sequence[Variable]
+
+
+def to_bytes(text: str) -> bytes:
+    """Any string of Python's in UTF-8, lone surrogates included: a definition may escape them."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def to_text(data: bytes) -> str:
+    """What `to_bytes` encoded; bytes that are no UTF-8 (of other programs) as surrogates."""
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "surrogateescape")
 
 
 def digest(array: Array) -> str:
@@ -78,7 +102,7 @@ def write(path: Path, root: Group, groups: Mapping[str, Group]) -> None:
         for offset, data in (*pages.pieces(), *pieces):
             stream.seek(offset)
             _write_whole(stream.write, data)
-        stream.truncate(max(pages.length, stream.seek(0, 2)))
+        stream.truncate(pages.length)
 
 
 def _write_whole(write_some: Any, data: memoryview) -> None:
@@ -179,7 +203,7 @@ def _fill(group: Any, content: Group, dimensions: int) -> tuple[list[tuple[int, 
 
 def _attribute(target: Any, name: str, value: Value) -> None:
     if isinstance(value, str):
-        text = value.encode("utf-8", "surrogateescape")
+        text = to_bytes(value)
         kind = h5t.C_S1.copy()
         kind.set_size(max(1, len(text)))
         kind.set_cset(h5t.CSET_ASCII if text.isascii() else h5t.CSET_UTF8)
@@ -239,7 +263,7 @@ class Container:
             names: list[bytes] = []
             h5a.iterate(target.id, names.append)  # opening by number would search anew for every one
             values = ((name, _value(h5a.open(target.id, name))) for name in names)
-            return {name.decode("utf-8", "surrogateescape"): v for name, v in values if v is not None}
+            return {to_text(name): v for name, v in values if v is not None}
 
     def expect(self, digests: Mapping[str, str]) -> None:
         """From now on every array must have the SHA-256 that stands here under its name."""
@@ -289,6 +313,8 @@ class Container:
         if outside or not _FILTERS.issuperset(filters):
             reason = f"`{name}` is stored outside the file" if outside else f"`{name}` needs a foreign filter"
             raise stop(codes.MODEL_UNSAFE, self.place(name), path=self.path, reason=reason)
+        if found.chunks and math.prod(found.chunks) * found.dtype.itemsize > LARGEST_CHUNK:
+            raise stop(codes.MODEL_UNSAFE, self.place(name), path=self.path, reason=f"`{name}` has very large chunks")
         needed = math.prod(found.shape) * found.dtype.itemsize
         stored = min(int(found.id.get_storage_size()), self._length)
         if needed > stored * (DEFLATE_RATIO if h5z.FILTER_DEFLATE in filters else 1):
@@ -314,7 +340,7 @@ def reading(path: Path) -> Iterator[Container]:
     shown = str(path)
     _check_signature(path)
     try:
-        file = h5py.File(path, "r", locking="best-effort")
+        file = h5py.File(path, "r", locking=False)
     except PermissionError as error:
         raise unreadable(path, error) from error
     except _FAULTS as error:
@@ -365,4 +391,4 @@ def _plain(value: Any) -> Found:
     if isinstance(value, np.integer | np.floating):
         plain: Found = value.item()
         return plain
-    return value.split(b"\0")[0].decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+    return to_text(value) if isinstance(value, bytes) else str(value)

@@ -79,7 +79,8 @@ class _Findings:
                 raise stop(codes.BAD_LINE, place, reason=REASONS[reason])
             self.count += 1
             if self.count <= _SHOWN_LINES:
-                self.diagnostics.append(Diagnostic(codes.LINE_SKIPPED, place, {"reason": REASONS[reason]}))
+                said = "" if self.diagnostics else None  # the remedy is told once
+                self.diagnostics.append(Diagnostic(codes.LINE_SKIPPED, place, {"reason": REASONS[reason]}, said))
             elif not self.next_place:
                 self.next_place = str(place)
 

@@ -77,12 +77,10 @@ class _Reader:
             arrays["dataWeight"] = self._finite("dataWeight", self.examples, np.dtype(np.float32))
         if self.has(bits.INDEXED):
             arrays["index"] = self._below("index", self.examples, self.unique, "row")
-        file, n = self.file, self.n
-        kind = file.integer(f"kind{n}", default=0)
+        kind = self.file.integer(f"kind{self.n}", default=0)
         return StoredSet(
-            self.name, self.attributes, kind, self.data_type, self.dims, self.examples, self.unique, arrays,
-            sha256=file.string(f"nnlang_digest{n}", ""),
-        )  # fmt: skip
+            self.name, self.attributes, kind, self.data_type, self.dims, self.examples, self.unique, arrays
+        )
 
     def _rows(self) -> tuple[int, int]:
         n = self.n

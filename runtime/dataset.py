@@ -35,7 +35,8 @@ class DataSet:
 
     Sparse: entries of row r are start[r] : end[r] of `index` (int32, ascending), `values` (float32; None if Boolean).
     Dense: `dense` is [unique, units] in the file's element type, or int64 [unique] class numbers if Boolean (one-hot).
-    `weight` is float32 [examples]; `labels` are the features' names where known; `sha256` is of the content.
+    `weight` is float32 [examples]; `labels` are the features' names where known; `sha256` is that of
+    the content, the same whatever order a file has its entries in.
     """
 
     name: str
@@ -62,10 +63,9 @@ def read(path: str | os.PathLike[str], *, memory: int | None = None) -> list[Dat
     """
     found = existing_file(path)
     check_signature(found)
-    sealed = datacheck.check(found)
+    datacheck.check(found)
     budget = Budget.of(memory)
-    sets = read_stored(found, budget)
-    return [_data_set(s if sealed else replace(s, sha256=""), str(path), budget) for s in sets]
+    return [_data_set(stored, str(path), budget) for stored in read_stored(found, budget)]
 
 
 def read_all(paths: Iterable[str | os.PathLike[str]], *, memory: int | None = None) -> dict[str, DataSet]:
@@ -190,7 +190,12 @@ def _check_arrays(stored: StoredSet) -> None:
 
 
 def _data_set(stored: StoredSet, path: str, budget: Budget) -> DataSet:
-    """The data set that a stored one means."""
+    """The data set that a stored one means, with the digest of its one form."""
+    made = _meant(stored, path, budget)
+    return replace(made, sha256=datawriter.digest(_stored(made)))
+
+
+def _meant(stored: StoredSet, path: str, budget: Budget) -> DataSet:
     arrays, sparse = stored.arrays, stored.has(bits.SPARSE)
     made = DataSet(
         stored.name,
@@ -199,7 +204,6 @@ def _data_set(stored: StoredSet, path: str, budget: Budget) -> DataSet:
         weight=arrays.get("dataWeight"),
         row=arrays.get("index"),
         path=path,
-        sha256=stored.sha256 or datawriter.digest(stored),
     )
     if not sparse:
         boolean = stored.has(bits.BOOLEAN)

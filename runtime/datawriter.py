@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,10 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
+from nnlang.diagnostics import Stop
+from nnlang.runtime.datareader import read_stored
 from nnlang.runtime.files import Writer, seal
+from nnlang.runtime.hdf import Budget
 from nnlang.runtime.stored import (
     CHAR,
     DOUBLE,
@@ -26,7 +30,7 @@ from nnlang.runtime.stored import (
     StoredSet,
 )  # fmt: skip
 
-FORMAT = 1  # of what we add to DSSTNE's layout: the attributes `nnlang_format` and `nnlang_digest{n}`
+FORMAT = 1  # of what we add to DSSTNE's layout: the attribute `nnlang_format`, and the seal
 
 _FILE_TYPES = {UINT: "u4", INT: "i4", LLINT: "i8", ULLINT: "u8", FLOAT: "f4", DOUBLE: "f8", RGB8: "u1", RGB16: "u2",
                UCHAR: "u1", CHAR: "i1"}  # fmt: skip
@@ -43,6 +47,7 @@ def writer(sets: Sequence[StoredSet]) -> Writer:
             for number, stored in enumerate(sets):
                 _write_set(file, number, stored)
             file.setncattr("nnlang_format", np.uint32(FORMAT))
+        _read_back(path, sets)
         seal(path)
 
     return write
@@ -64,6 +69,16 @@ def digest(stored: StoredSet) -> str:
     return content.hexdigest()
 
 
+def _read_back(path: Path, sets: Sequence[StoredSet]) -> None:
+    """Raise OSError unless the file holds what it should: the library does not tell of every write that failed."""
+    try:
+        same = [digest(s) for s in read_stored(path, Budget(1 << 62))] == [digest(s) for s in sets]
+    except Stop as stopped:
+        raise OSError(errno.EIO, f"what was written cannot be read back ({stopped})") from stopped
+    if not same:
+        raise OSError(errno.EIO, "what was written reads back differently")
+
+
 def _write_set(file: netCDF4.Dataset, n: int, stored: StoredSet) -> None:
     scalars = {
         "attributes": stored.attributes,
@@ -75,7 +90,6 @@ def _write_set(file: netCDF4.Dataset, n: int, stored: StoredSet) -> None:
     file.setncattr(f"name{n}", stored.name)
     for key, value in scalars.items():
         file.setncattr(f"{key}{n}", np.uint32(value))
-    file.setncattr(f"nnlang_digest{n}", stored.sha256 or digest(stored))
     for dimension, length in _lengths(stored).items():
         file.createDimension(f"{dimension}{n}", length)
     for name, array in stored.arrays.items():

@@ -163,11 +163,12 @@ def _complete(wanted: Collection, part: Path, progress: Progress) -> None:
             size = int(answer.headers.get("Content-Length") or 0)
             _append(answer, part, have if resumed else 0, size, progress)
     except HTTPError as error:
+        error.close()
         if error.code == 416 and have:
             return  # nothing is missing; the checksum tells whether it is right
-        raise _no_network(wanted, wanted.url, f"it answers {error.code} {error.reason}") from error
+        raise _no_network(wanted, wanted.url, error) from error
     except (OSError, HTTPException, ValueError) as error:
-        raise _no_network(wanted, wanted.url, str(getattr(error, "reason", error))) from error
+        raise _no_network(wanted, wanted.url, error) from error
 
 
 def _append(answer: IO[bytes], part: Path, have: int, size: int, progress: Progress) -> None:
@@ -204,16 +205,19 @@ def _text(wanted: Collection, url: str) -> str:
             content: bytes = answer.read(4096)
             return content.decode("ascii", "replace")
     except (OSError, HTTPException, ValueError) as error:
-        raise _no_network(wanted, url, str(getattr(error, "reason", error))) from error
+        raise _no_network(wanted, url, error) from error
 
 
-def _no_network(wanted: Collection, url: str, reason: str) -> Stop:
+def _no_network(wanted: Collection, url: str, reason: object) -> Stop:
+    if isinstance(reason, HTTPError):
+        reason.close()
+        reason = f"it answers {reason.code} {reason.reason}"
     name = wanted.url.rsplit("/", 1)[-1]
     remedy = (
         f"run the command again, it continues where it stopped; or fetch {wanted.url} on another machine and run "
         f"`nnlang data get {wanted.name} --from {name}`"
     )
-    return stop(codes.NO_NETWORK, url=url, reason=reason, remedy=remedy)
+    return stop(codes.NO_NETWORK, url=url, reason=getattr(reason, "reason", reason), remedy=remedy)
 
 
 def _archive(path: Path, reason: str) -> Stop:

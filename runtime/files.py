@@ -80,7 +80,7 @@ def atomic_write_all(writes: Sequence[tuple[str | os.PathLike[str], Writer]], *,
     temporary: list[tuple[Path, Path]] = []
     try:
         for given, write in writes:
-            path = Path(os.path.realpath(given))  # the file behind a link is replaced, not the link
+            path = Path(os.path.realpath(given) if os.path.islink(given) else given)  # the link itself stays
             check_target(path)
             _check_room(path, needed)
             temporary.append((_write_beside(path, write, needed), path))

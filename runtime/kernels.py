@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nnlang.formulas import MAX_LOG
 from nnlang.runtime.block import Block, Slot
 from nnlang.runtime.philox import keep_units, uniform_entries
 
@@ -61,6 +62,36 @@ def leaf_sums(tree: Tree, values: Tensor, leaf: int) -> None:
         tree.add(values[whole * leaf :].sum(0))
 
 
+FACTORS = 16  # (1 - a) multiplied before one logarithm: a product of 16 takes 2 ms where 16 log1p take 8 (7 M units)
+SMALLEST = 1e-37  # a product below it may have lost digits
+
+
+def leaf_log_sums(tree: Tree, a: Tensor, leaf: int, scale: float) -> None:
+    """Adds scale * sum of log(1 - a) over each leaf of units of a [units, rows], log(1 - a) at least -27.6.
+
+    Products of 16 factors share a logarithm; a leaf that is no multiple of 16 units, and a tile in which a product
+    underflows (a near 1 where nothing is stored), take every logarithm for itself.
+    """
+    units, rows = a.shape
+    whole = units // leaf if leaf % FACTORS == 0 else 0
+    products = _products(a[: whole * leaf].view(whole, FACTORS, leaf // FACTORS, rows)) if whole else None
+    if products is not None:
+        tree.add_all(products.log_().sum(1).mul_(scale))
+    else:
+        whole = 0
+    if whole * leaf < units:
+        rest = torch.log1p(-a[whole * leaf :]).clamp_min_(-MAX_LOG).mul_(scale)
+        leaf_sums(tree, rest, leaf)
+
+
+def _products(parts: Tensor) -> Tensor | None:
+    """The product over axis 1 of 1 - parts, or None where one underflows."""
+    product = 1 - parts[:, 0]
+    for k in range(1, FACTORS):
+        product.addcmul_(product, parts[:, k], value=-1)
+    return product if float(product.amin()) >= SMALLEST else None
+
+
 class Normaliser:
     """The logarithm of each row's sum of exponentials, from tiles of units x rows, by leaves and one balanced tree."""
 
@@ -110,10 +141,10 @@ def segment_sum(slot: Slot, delta: Tensor, values: Tensor | None, first: int, la
     )
 
 
-def denoise(slot: Slot, block: Block, layer: int, rate: float, like: Tensor) -> Tensor:
+def denoise(slot: Slot, block: Block, layer: int, rate: float) -> Tensor:
     """The values of a slot's entries after denoising: dropped with probability rate, survivors scaled by 1 / (1 - rate)."""
     keep = uniform_entries(block.seed, layer, block.epoch, slot.example, slot.index) >= rate
-    values = keep.to(like.dtype).mul_(1.0 / (1.0 - rate))
+    values = keep.to(block.dtype).mul_(1.0 / (1.0 - rate))
     return values if slot.values is None else values.mul_(slot.values)
 
 

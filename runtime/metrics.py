@@ -84,7 +84,8 @@ def hits(ranked: Ints, relevant: Rows) -> NDArray[np.bool_]:
     if not len(known):
         return np.zeros((users, k), dtype=bool)
     place = np.minimum(np.searchsorted(known, asked), len(known) - 1)
-    return (known[place] == asked) & (ranked >= 0)
+    found: NDArray[np.bool_] = (known[place] == asked) & (ranked >= 0)
+    return found
 
 
 def score(ranked: Ints, relevant: Rows, features: int, *, truncate: bool = True) -> Scores:

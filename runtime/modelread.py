@@ -167,22 +167,28 @@ def _order(reader: Reader, before: list[list[int]], known: Sequence[int] | None)
         rank = {place: i for i, place in enumerate(known)}
         if all(rank[b] < rank[place] for place in known for b in before[place]):
             return known
+    order = propagation(before)
+    if order is None:
+        raise reader.wrong("layers", "layers feed each other in a circle")
+    return order
+
+
+def propagation(before: list[list[int]]) -> list[int] | None:
+    """Places by the longest path from those that nothing stands before, then by number; None for a circle."""
     feeds: list[list[int]] = [[] for _ in before]
     for place, sources in enumerate(before):
         for b in sources:
             feeds[b].append(place)
-    open_ends = [len(sources) for sources in before]
-    depth = {place: 0 for place, count in enumerate(open_ends) if not count}
+    missing = [len(sources) for sources in before]
+    depth = {place: 0 for place, count in enumerate(missing) if not count}
     ready = list(depth)
     for place in ready:
         for fed in feeds[place]:
             depth[fed] = max(depth.get(fed, 0), depth[place] + 1)
-            open_ends[fed] -= 1
-            if not open_ends[fed]:
+            missing[fed] -= 1
+            if not missing[fed]:
                 ready.append(fed)
-    if len(ready) < len(before):
-        raise reader.wrong("layers", "layers feed each other in a circle")
-    return sorted(ready, key=lambda p: (depth[p], p))
+    return None if len(ready) < len(before) else sorted(ready, key=lambda p: (depth[p], p))
 
 
 def _layer(

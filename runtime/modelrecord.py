@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from nnlang.codes import model as codes
 from nnlang.diagnostics import Stop, stop
 from nnlang.network import Network, Training
-from nnlang.runtime.container import Container, Found, Group, Variable, digest
+from nnlang.runtime.container import Container, Found, Group, Variable, digest, to_bytes, to_text
 from nnlang.runtime.modelwrite import narrow
 from nnlang.runtime.record import decode, encode
 from nnlang.version import __version__
@@ -74,7 +74,7 @@ def pack(root: Group, contents: Mapping[str, Any], labels: Labels, state: State)
 
 
 def _pack_labels(variables: list[Variable], number: int, name: str, labels: Sequence[str]) -> dict[str, Any]:
-    texts = [label.encode("utf-8", "surrogateescape") for label in labels]
+    texts = [to_bytes(label) for label in labels]
     variable, text = f"labels{number}", b"".join(texts)
     if text:
         variables.append(Variable(variable, f"{variable}Dim", np.frombuffer(text, dtype=np.uint8)))
@@ -162,6 +162,9 @@ def _differences(exact: Any, found: Any, where: str) -> Iterator[str]:
     elif isinstance(exact, float) and isinstance(found, float):
         if narrow(exact) != narrow(found):
             yield where
+    elif isinstance(exact, str) and isinstance(found, str):
+        if exact.rstrip("\0") != found:  # NetCDF pads text with zeros
+            yield where
     elif exact != found:
         yield where
 
@@ -180,7 +183,7 @@ def _labels(file: Container, row: Mapping[str, Any]) -> tuple[str, ...]:
     ends = [0, *file.array(f"{variable}_end", "u", (row["count"],)).tolist()] if row["count"] else [0]
     if sorted(ends) != ends or ends[-1] != len(text):
         raise ValueError("ends of labels")
-    return tuple(text[a:b].decode("utf-8", "surrogateescape") for a, b in pairwise(ends))
+    return tuple(to_text(text[a:b]) for a, b in pairwise(ends))
 
 
 def read_state(file: Container, record: Record) -> State:

@@ -267,8 +267,8 @@ def labels_of(model: Model, layer: Layer, path: Path_ | None, report: Report, ro
     given = indexfile.read_labels(path)
     for number, (theirs, ours) in enumerate(zip(given, trained, strict=False)):
         if theirs != ours and theirs and ours:
-            facts = {"path": path, "number": number, "label": theirs, "trained": ours, "flag": flag}
-            raise stop(codes.OTHER_LABELS, Place(str(path)), **facts)
+            where = Place(str(path))
+            raise stop(codes.OTHER_LABELS, where, path=path, number=number, label=theirs, trained=ours, flag=flag)
     beyond = sum(1 for label in given[layer.units :] if label)
     if beyond:
         report(codes.LABELS_BEYOND, Place(str(path)), count=beyond, path=path, units=layer.units, layer=layer.name)
@@ -294,8 +294,8 @@ def _judge_signals(request: Request, signals: Signals, report: Report) -> None:
         more = {"count": left, "place": f"after {file}:{line}"}
         report.diagnostics.append(Diagnostic(data_codes.MORE_LINES_SKIPPED, None, more))
     if signals.unknown:
-        facts = {"count": signals.unknown, "total": signals.entries, "path": path, "example": signals.example}
-        report(codes.UNKNOWN_FEATURES, **facts)
+        entries, example = signals.entries, signals.example
+        report(codes.UNKNOWN_FEATURES, count=signals.unknown, total=entries, path=path, example=example)
     empty = np.flatnonzero(signals.rows.lengths == 0)
     if len(empty):
         total, example = len(signals.samples), signals.samples[int(empty[0])]

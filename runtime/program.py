@@ -16,7 +16,7 @@ from nnlang.compiler import Compiled, compile_network
 from nnlang.lower import Slot as SlotInfo
 from nnlang.lower import StateInfo
 from nnlang.network import Network, Training
-from nnlang.runtime import scalars
+from nnlang.runtime import memory, scalars
 from nnlang.runtime.block import Block
 from nnlang.runtime.feed import Batch, Feed
 from nnlang.runtime.initialise import initial
@@ -42,6 +42,7 @@ class Program:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.network, self.batch, self.training, self.dtype = network, batch, training, dtype
+        memory.check(lambda rows: largest(network, entries, rows, training), batch)
         self.compiled: Compiled = compile_network(network, entries, batch, training)
         module = load_source(self.compiled.source)
         self._entries: dict[str, Entry] = {name: getattr(module, name) for name in entries}
@@ -132,6 +133,12 @@ class Program:
         for info in self.states:
             _place(model, info, self.get(info))
         return model
+
+
+def largest(network: Network, entries: Sequence[str], batch: int, training: Training | None) -> Plan:
+    """The plan that needs most memory among the entry points at a batch size."""
+    plans = compile_network(network, entries, batch, training).plans
+    return max(plans.values(), key=lambda plan: plan.peak_memory)
 
 
 def feed_for(program: Program, entry: str, datasets: Mapping[str, object], **options: object) -> Feed:

@@ -1,4 +1,4 @@
-"""Frozen dataclasses of the compiler as JSON values and back, exactly; `ValueError` says what does not fit and where."""
+"""Frozen dataclasses of the compiler as JSON values and back, exactly; `ValueError` says what does not fit."""
 
 from __future__ import annotations
 

@@ -51,7 +51,6 @@ class StoredSet:
     examples: int
     unique: int
     arrays: dict[str, Array] = field(default_factory=dict)
-    sha256: str = ""
 
     @property
     def units(self) -> int:

@@ -1,4 +1,4 @@
-"""What computes: versions and the machine. A model remembers them, because the last bits of its numbers hang on them."""
+"""What computes: versions and the machine. A model remembers them, for the last bits of its numbers hang on them."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ KERNELS = (
     "gather_sum",
     "input_delta",
     "keep_mask",
+    "leaf_log_sums",
     "leaf_sums",
     "segment_sum",
 )

@@ -11,6 +11,7 @@ from nnlang.codegen.expressions import Value
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
 from nnlang.expressions import ONE, ZERO, Call, Const, Expr, Var, call, variables
+from nnlang.formulas import MAX_LOG
 from nnlang.ops import Leaf, Op, Pointwise, Scalar, Stage, State, Stored, Update, Walk
 
 SKELETON = """
@@ -149,7 +150,7 @@ def _sparse_loss(scope: Scope, op: Walk, delta: Stored, leaf_units: int, error: 
     if error:
         assert isinstance(op.value, Stored)
         if op.value.absent != ZERO:
-            lines += [*_absent_error(scope, op.value), f"leaf_sums(errors, e, {leaf_units})"]
+            lines += _absent_error(scope, op.value, leaf_units)
         correction = call("sub", op.value.stored, op.value.absent)
         lines += ["et = torch.empty_like(at)", *formula(correction, _entries(scope, op.value), "et", "et.shape")]
         lines += [f"{error}.index_add_(0, rows, et)"]
@@ -159,10 +160,16 @@ def _sparse_loss(scope: Scope, op: Walk, delta: Stored, leaf_units: int, error: 
     return [*lines, "a.view(-1).index_copy_(0, where, dt)"]
 
 
-def _absent_error(scope: Scope, value: Stored) -> list[str]:
-    """The error of every unit of the tile as if nothing were stored."""
+def _absent_error(scope: Scope, value: Stored, leaf_units: int) -> list[str]:
+    """The error of every unit of the tile as if nothing were stored, by leaves."""
+    match value.absent:
+        case Call("mul", (factor, Call("max", (Call("log1p", (Call("neg", (Var(x),)),)), Const(low))))) if low == -MAX_LOG:
+            names = {f"x{i}": scope.tile(v) for i, v in enumerate(value.args)}
+            if names[x].text == "a" and all(names[n].shape == "scalar" for n in variables(factor)):
+                return [f"leaf_log_sums(errors, a, {leaf_units}, {_python(factor, names)})"]
     names = {f"x{i}": scope.tile(x) for i, x in enumerate(value.args)}
-    return ["e = block.tile(1, *a.shape)", *formula(value.absent, names, "e", "a.shape")]
+    lines = ["e = block.tile(1, *a.shape)", *formula(value.absent, names, "e", "a.shape")]
+    return [*lines, f"leaf_sums(errors, e, {leaf_units})"]
 
 
 def _needs_values(op: Walk) -> bool:
@@ -209,6 +216,8 @@ def _python(e: Expr, names: dict[str, Value]) -> str:
     match e:
         case Call("mul", (a, b)):
             return f"{_python(a, names)} * {_python(b, names)}"
+        case Call("neg", (a,)):
+            return f"-{_python(a, names)}"
         case Var(name):
             return names[name].text
         case Const(value):

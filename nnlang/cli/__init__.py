@@ -66,7 +66,7 @@ def _everywhere(
 
 for _name, _function, _words, _help in (
     ("demo", demo.demo, "See the whole road on a small sample.", None),
-    ("generate", generate.generate, "Make data sets from text or columns.", generate.HELP),
+    ("generate", generate.generate, "Make data sets from text or columns.", None),
     ("train", train.train, "Train a definition on data sets.", None),
     ("predict", predict.predict, "Recommend with a trained model.", None),
     ("evaluate", evaluate.evaluate, "Judge recommendations on held-out entries.", None),
@@ -117,7 +117,7 @@ def _failed(error: Exception, arguments: Sequence[str]) -> int:
             show.tell("error: there is not enough memory; a smaller batch (-b) needs less")
             return MEMORY
         case ModuleNotFoundError() if (package := (error.name or "").split(".")[0]) in _EXTRAS:
-            facts = {"command": _command(arguments), "package": package, "extra": _EXTRAS[package]}
+            facts: dict[str, object] = {"command": _command(arguments), "package": package, "extra": _EXTRAS[package]}
             show.findings([Diagnostic(codes.MISSING_EXTRA, None, facts)])
             return codes.MISSING_EXTRA.exit
         case _ if isinstance(error, _UsageError):

@@ -1,4 +1,4 @@
-"""`nnlang demo`: the whole road on a small sample, from text to recommendations, then how to do it with your own data."""
+"""`nnlang demo`: the whole road on a small sample, text to recommendations, then how to do it with your own data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ DEFINITION = """{
     { "Name": "Output", "Kind": "Output", "Type": "FullyConnected", "DataSet": "demo_output", "N": "auto",
       "Source": "Hidden", "Activation": "Sigmoid", "Sparse": true }
   ],
-  "TrainingParameters": { "Epochs": 30, "MiniBatch": 128, "Optimizer": "Adam", "Alpha": 0.002, "Lambda": 0, "Mu": 0.9 }
+  "TrainingParameters": { "Epochs": 30, "MiniBatch": 128, "Optimizer": "Adam", "Alpha": 0.002, "Lambda": 0, "Mu": 0.9,
+    "CheckpointInterval": 0 }
 }
 """
 _USERS_SHOWN = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,6 +93,7 @@ def train_and_judge(
         if not quiet:
             show.say(f"{parts.users:,} users, {parts.kept:,} entries to learn from, {parts.held:,} held out")
         session = prepare_text(config, kept, folder, analog=analog)
+        session = replace(session, settings=replace(session.settings, checkpoint_interval=0))  # the folder goes anyway
         view = show.EpochView(session.settings.epochs)
         result = execute(session, folder / "model.nc", views=() if quiet else (view,))
         return judge(result.model, kept, held, k=k)

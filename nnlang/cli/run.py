@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,10 +98,14 @@ def _validate(job: Job, resume: bool, overwrite: bool, as_json: bool) -> None:
     failed = [row for row in rows if not row.passed]
     if as_json:
         for row in rows:
-            show.record({"name": row.name, "checked": row.checked, "worst": row.worst, "passed": row.passed})
+            show.record(asdict(row))
     else:
-        cells = [(row.name, row.checked, f"{row.worst:.2e}", "ok" if row.passed else "FAILED") for row in rows]
-        show.table("gradients against differences of the error, float64", ("tensor", "entries", "worst", ""), cells)
+        cells = [
+            (row.name, row.tested, f"{row.gradient:.6g}", f"{row.difference:.6g}", "ok" if row.passed else "FAILED")
+            for row in rows
+        ]
+        columns = ("parameters", "tested", "worst: gradient", "difference", "")
+        show.table("gradients against differences of the error, in float64", columns, cells)
     if failed:
         raise typer.Exit(FINDINGS)
 

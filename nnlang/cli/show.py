@@ -71,7 +71,7 @@ def plain_table(title: str, columns: Sequence[str], cells: Sequence[Sequence[str
     """The table as aligned text: title, heads, one line a row."""
     widths = [max([len(head), *(len(row[i]) for row in cells)]) for i, head in enumerate(columns)]
     lines = [title] if title else []
-    for row in (columns, *cells):
+    for row in (columns, *cells) if any(columns) else cells:
         padded = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
         lines.append(("  " + "  ".join(padded)).rstrip())
     return "\n".join(lines)
@@ -90,7 +90,7 @@ def _rich_table(title: str, columns: Sequence[str], cells: Sequence[Sequence[str
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold")
+    made = Table(title=title or None, title_justify="left", title_style="bold", show_header=any(columns))
     for head, is_right in zip(columns, right, strict=True):
         made.add_column(head, justify="right" if is_right else "left")
     for row in cells:
@@ -163,5 +163,3 @@ class EpochView:
                 )
             case "checkpoint":
                 tell(f"checkpoint {event.path}")
-            case "brake":
-                tell(f"the error rose at epoch {event.epoch}, batch {event.batch}: smaller steps for a while")

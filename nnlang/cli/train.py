@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnlang.cli import options, show
+from nnlang.codes import training as training_codes
 from nnlang.codes import usage as codes
 from nnlang.definition import load
-from nnlang.diagnostics import INTERRUPTED, Place, stop
+from nnlang.diagnostics import Place, stop
 from nnlang.network import Network, Training
 
 if TYPE_CHECKING:
@@ -127,7 +129,9 @@ def execute(session: Session, model: Path, *, resume: bool = False, views: tuple
     """Train and write the model and its metrics; Ctrl-C and SIGTERM end it after the batch, with exit code 130."""
     from nnlang.runtime.train import train as run_training
 
+    last: deque[Event] = deque(maxlen=1)
     with interruptible() as interrupted, metrics_file(model, resume) as log:
+        observers = (log, _notices, *views, last.append)
         result = run_training(
             session.network,
             dict(session.datasets),
@@ -136,12 +140,18 @@ def execute(session: Session, model: Path, *, resume: bool = False, views: tuple
             definition=session.text,
             labels=dict(session.labels),
             resume=resume,
-            observer=lambda event: [view(event) for view in (log, *views)],
+            observer=lambda event: [observe(event) for observe in observers],
             interrupted=interrupted,
         )
-    if interrupted():
-        raise typer.Exit(INTERRUPTED)
+    if result.interrupted:
+        at = last[-1]
+        raise stop(training_codes.STOPPED, epoch=at.epoch, batch=at.batch, path=at.path)
     return result
+
+
+def _notices(event: Event) -> None:
+    if event.notice is not None:
+        show.findings([event.notice])
 
 
 @contextmanager

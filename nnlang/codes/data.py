@@ -48,7 +48,7 @@ BAD_ROWS = Code(
 NOT_FINITE = Code(
     "NN456",
     "not-finite",
-    "`{part}` holds {count} values that are infinite or not a number, first at position {position}",
+    "`{part}` holds values that are infinite or not a number: {count}, the first at position {position}",
     help="replace or drop such values before making the data file",
     exit=DATA,
 )
@@ -92,12 +92,12 @@ LINE_SKIPPED = Code(
     help="mend the line, or make bad lines fatal with --strict",
 )
 MORE_LINES_SKIPPED = Code(
-    "NN462", "more-lines-skipped", "{count} more lines were skipped, the first at {place}", severity="warning"
+    "NN462", "more-lines-skipped", "more lines skipped: {count}, the first at {place}", severity="warning"
 )
 NO_ROWS = Code(
     "NN463",
     "no-rows",
-    "`{path}` holds no line that can be used ({bad} bad lines)",
+    "`{path}` holds no line that can be used (bad lines: {bad})",
     help="a line is `sample TAB feature:feature` or `sample TAB feature,value:feature,value`; "
     "for comma-separated columns add `--columns user,item,rating`",
     exit=DATA,
@@ -105,7 +105,7 @@ NO_ROWS = Code(
 NO_ENTRIES = Code(
     "NN464",
     "no-entries",
-    "`{path}` holds {samples} samples but no feature that is kept",
+    "`{path}` holds no feature that is kept (samples: {samples})",
     help="{hint}",
     exit=DATA,
 )
@@ -126,43 +126,44 @@ EMPTY_FOLDER = Code(
 UNKNOWN_FEATURES = Code(
     "NN467",
     "unknown-features",
-    "{count} entries name features that the index `{index}` does not hold; they were dropped",
+    "entries dropped because the index `{index}` does not hold their feature: {count}",
     severity="warning",
     help="add new features to the index with -m, or start a new index with -c",
 )
 REPLACED_ROWS = Code(
     "NN468",
     "replaced-rows",
-    "{count} lines name a sample that came before; the last line of a sample counts",
+    "lines that name a sample that came before: {count}; the last line of a sample counts",
     severity="warning",
     help="put all features of a sample on one line; `--columns` groups scattered rows",
 )
 BARE_FEATURES = Code(
     "NN469",
     "bare-features",
-    "{count} features have no value and were stored as 0",
+    "features without a value, stored as 0: {count}",
     severity="warning",
     help="write `feature,value`, or use `-t indicator` where presence is what counts",
 )
 EXTRA_VALUES = Code(
     "NN470",
     "extra-values",
-    "{count} features have more than one value; the first was taken",
+    "features with more than one value: {count}; the first was taken",
     severity="warning",
     help="write `feature,value`",
 )
 EMPTY_ROWS = Code(
     "NN471",
     "empty-rows",
-    "{count} samples of the index `{index}` have no entries here and got empty rows: row and sample number agree",
+    "samples of the index `{index}` that are not in this input: {count}; their rows are empty, so that numbers agree",
     severity="note",
     help="delete the index file first to number the samples of this input alone",
 )
 DUPLICATE_ENTRIES = Code(
     "NN472",
     "duplicate-entries",
-    "{count} features stand twice in a row; {done}",
+    "features that stand twice in a row: {count}; {done}",
     severity="warning",
+    help="make the features of a sample distinct if this is not what you mean",
 )
 
 # index files

@@ -38,10 +38,16 @@ TOO_LONG = Code(
     "NN216", "name-too-long", "`{key}` has {length} characters, at most {limit} are allowed", "", "shorten it"
 )
 CONTROL_CHARACTER = Code("NN217", "control-in-text", "`{key}` holds the control character {character}", "", "remove it")
-TOO_MANY = Code("NN218", "too-many-values", "`{key}` has {count} values, at most {limit} are allowed", "", "")
+TOO_MANY = Code(
+    "NN218", "too-many-values", "`{key}` has {count} values, at most {limit} are allowed", "", "leave some out"
+)
 NO_VALUES = Code("NN219", "no-values", "`{key}` is an empty list", "", "write {expected}, or leave the key out")
 TOO_MANY_LAYERS = Code(
-    "NN220", "too-many-layers", "the definition has {count} layers, at most {limit} are allowed", "", ""
+    "NN220",
+    "too-many-layers",
+    "the definition has {count} layers, at most {limit} are allowed",
+    "",
+    "a definition this large is better generated in parts; or raise the limit",
 )
 NO_LAYERS = Code(
     "NN221", "no-layers", "the definition has no layers", "", "write at least an Input and an Output layer"

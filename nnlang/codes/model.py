@@ -33,7 +33,7 @@ MODEL_SIZE = Code(
 MODEL_NOT_FINITE = Code(
     "NN724",
     "model-not-finite",
-    "{count} of the {total} values of {what} are not finite, the first at {first}",
+    "{count} of the {total} values of {what} are not finite, the first at place {first}",
     help="the training that wrote it diverged: take an earlier checkpoint, or train with a smaller `--alpha`",
     exit=DATA,
 )

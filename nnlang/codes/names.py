@@ -83,7 +83,7 @@ NO_SUCH_WEIGHTS = Code(
     "no-such-weights",
     "there are no weights from `{source}` to `{target}`",
     "",
-    "SourceInputLayer must be a source of SourceOutputLayer; those of `{target}` are {names}",
+    "{hint}",
 )
 SHARED_TWICE = Code(
     "NN332",

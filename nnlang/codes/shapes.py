@@ -49,7 +49,7 @@ DATA_AXES = Code(
 )
 EXAMPLES_DIFFER = Code(
     "NN408",
-    "examples-differ",
+    "example-counts",
     "data set `{dataset}` has {found} examples, `{other}` has {expected}",
     "",
     "the data sets of one network describe the same examples in the same order",

@@ -81,7 +81,7 @@ BAD_NUMBER = Code(
     "write digits, a point between digits, an exponent: 12, -0.5, 1e-4",
 )
 NOT_FINITE = Code(
-    "NN122", "not-finite", "`{word}` is not a number that a definition can use", "", "write a finite number"
+    "NN122", "number-not-finite", "`{word}` is not a number that a definition can use", "", "write a finite number"
 )
 NUMBER_TOO_LONG = Code(
     "NN123", "number-too-long", "a number has {length} characters, at most {limit} are allowed", "", "round it"
