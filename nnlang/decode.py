@@ -230,8 +230,9 @@ class _Decoder:
         if kind.word and isinstance(node, StringNode) and node.value.lower() == kind.word:
             return Written(kind.word, node.span, name)
         nodes = node.items if isinstance(node, ArrayNode) else (node,)
-        if len(nodes) > kind.most:
-            self.fault(codes.TOO_MANY, node.span, key=key.name, count=len(nodes), limit=kind.most)
+        most = self.limits.sources if kind.most is None else kind.most
+        if len(nodes) > most:
+            self.fault(codes.TOO_MANY, node.span, key=key.name, count=len(nodes), limit=most)
             return None
         if not nodes and not kind.empty:
             self.fault(codes.NO_VALUES, node.span, key=key.name, expected=expects(kind.of))

@@ -197,7 +197,8 @@ class Forward:
         """The state of an unshared matrix [in, out]."""
         axes = (self.units(owner.source), self.units(owner.target))
         output = self.network.layers[owner.target].kind is Kind.OUTPUT and len(self.network.users(owner)) == 1
-        return self.low.state(StateInfo("weight", owner.index, "", axes, output))
+        gathered = self.values[owner.source].type.storage == "csr"  # then rows of inputs are what is read and written
+        return self.low.state(StateInfo("weight", owner.index, "", axes, output and not gathered))
 
     def bias(self, weight: Weight) -> Op:
         """The state of an edge's bias [out]."""

@@ -80,7 +80,7 @@ class _Tape:
         facts = self.facts(place)
         type_ = self.topology.types[place]
         derived = self.topology.kinds[place] is not Kind.INPUT and type_ is not LayerType.FULLY_CONNECTED
-        shape = self.derived(place) if derived else self.written(place, facts)
+        shape = self.derived(place, facts) if derived else self.written(place, facts)
         if shape.units > INT_MAX:
             span = layer.n.span if layer.n else layer.head
             self.report(
@@ -152,13 +152,17 @@ class _Tape:
 
     # Derived sizes
 
-    def derived(self, place: int) -> Shape:
+    def derived(self, place: int, facts: DataFacts | None) -> Shape:
+        layer = self.definition.layers[place]
         sources = [self.shapes[i] for i in self.topology.sources[place]]
+        convolutional = self.topology.types[place] is LayerType.CONVOLUTIONAL
+        if convolutional and layer.n is None:
+            where = at(self.definition.source, layer.head)
+            self.report(codes.NO_SIZE, where, name=self.name(place), expected="the number of feature maps")
+            return UNKNOWN
         if not self.strides_fit(place) or not sources or not all(s.known for s in sources):
             return UNKNOWN
-        if self.topology.types[place] is LayerType.CONVOLUTIONAL:
-            return self.convolved(place)
-        return self.pooled(place)
+        return self.convolved(place, facts) if convolutional else self.pooled(place)
 
     def strides_fit(self, place: int) -> bool:
         layer = self.definition.layers[place]
@@ -173,37 +177,35 @@ class _Tape:
                 self.report(advice.EVEN_KERNEL, at(self.definition.source, number.span), name=self.name(place))
         return True
 
-    def convolved(self, place: int) -> Shape:
+    def convolved(self, place: int, facts: DataFacts | None) -> Shape:
         layer = self.definition.layers[place]
         count = len(layer.kernel or (1,))
         reached = [self.behind_kernel(i, layer, count) for i in self.topology.sources[place]]
-        if any(self.shapes[i].axes > count + 1 for i in self.topology.sources[place]):
-            wide = next(i for i in self.topology.sources[place] if self.shapes[i].axes > count + 1)
+        wide = next((i for i in self.topology.sources[place] if self.shapes[i].axes > count + 1), None)
+        if wide is not None:
             where = at(self.definition.source, _kernel_span(layer))
-            facts = {"name": self.name(place), "source": self.name(wide), "shape": str(self.shapes[wide])}
-            self.report(codes.TOO_MANY_AXES, where, help=None, count=count, **facts)
+            words = {"name": self.name(place), "source": self.name(wide), "shape": str(self.shapes[wide])}
+            self.report(codes.TOO_MANY_AXES, where, help=None, count=count, **words)
             return UNKNOWN
-        if not self.alike(place, [Shape((*r, *(1,) * (4 - count))[:4], count) for r in reached], "their maps add up"):  # type: ignore[arg-type]
+        if not self.alike(place, [_shape(r) for r in reached], "their maps add up"):
             return UNKNOWN
-        return self.mapped(place, reached[0])
+        return self.mapped(place, reached[0], facts)
 
     def behind_kernel(self, source: int, layer: ast.Layer, count: int) -> tuple[int, ...]:
         kernel, stride = triple(layer.kernel), triple(layer.stride)
         dims = self.shapes[source].dims
         return tuple(through(dims[a], kernel[a], stride[a]) for a in range(count))
 
-    def mapped(self, place: int, reached: tuple[int, ...]) -> Shape:
+    def mapped(self, place: int, reached: tuple[int, ...], facts: DataFacts | None) -> Shape:
         """The shape of a convolutional layer: what is left of the axes, and N feature maps."""
         layer = self.definition.layers[place]
-        if layer.n is None:
-            where = at(self.definition.source, layer.head)
-            self.report(codes.NO_SIZE, where, name=self.name(place), expected="the number of feature maps")
+        written = self.written(place, facts)
+        if not written.known:
             return UNKNOWN
-        if layer.n.value == "auto":
-            return self.written(place, self.facts(place))
-        derived = _shape((*reached, layer.n.value[-1]))
-        if len(layer.n.value) > 1 and layer.n.value != (*reached, layer.n.value[-1]):
-            where = at(self.definition.source, layer.n.span)
+        sizes = written.dims[: written.axes]
+        derived = _shape((*reached, sizes[-1]))
+        if len(sizes) > 1 and sizes != derived.dims[: derived.axes]:
+            where = at(self.definition.source, layer.n.span if layer.n else layer.head)
             self.report(codes.FEATURE_MAPS, where, name=self.name(place), shape=str(derived))
         return derived
 

@@ -118,12 +118,11 @@ def _check(
         a, b = topology.names[owner[0]], topology.names[owner[1]]
         report(codes.SHARED_TWICE, where, help=None, owner_source=a, owner_target=b, **facts)
         return
-    have = tuple(shapes[i] for i in shared.owner)
-    want = tuple(shapes[i] for i in edge)
-    if not all(s.known for s in (*have, *want)):
+    if not all(shapes[i].known for i in (*shared.owner, *edge)):
         return
-    given = (have[1].units, have[0].units) if shared.transposed else (have[0].units, have[1].units)
-    needed = (want[0].units, want[1].units)
+    given, needed = _matrix(definition, topology, shapes, shared.owner), _matrix(definition, topology, shapes, edge)
+    if shared.transposed:
+        given = given[::-1]
     same = _same_kernels(definition, topology, shared.owner[1], edge[1]) and not (
         shared.transposed and topology.types[edge[1]] is not LayerType.FULLY_CONNECTED
     )
@@ -145,6 +144,15 @@ def _check(
         target=topology.names[edge[1]],
         reason=reason if same else "the two layers need the same Type and Kernel",
     )
+
+
+def _matrix(definition: ast.Definition, topology: Topology, shapes: tuple[Shape, ...], edge: Edge) -> tuple[int, int]:
+    """The two sizes that sharing must match: units, or the channels of a convolution."""
+    first, second = shapes[edge[0]], shapes[edge[1]]
+    if topology.types[edge[1]] is LayerType.FULLY_CONNECTED:
+        return first.units, second.units
+    channel = len(definition.layers[edge[1]].kernel or (1,))
+    return first.dims[channel], second.dims[channel]
 
 
 def _same_kernels(definition: ast.Definition, topology: Topology, first: int, second: int) -> bool:

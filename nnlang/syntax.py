@@ -31,7 +31,7 @@ class Limits:
     size: int = 1_000_000  # bytes of a file, characters of a text
     tokens: int = 300_000
     layers: int = 10_000
-    sources: int = 1_024  # sources, skips or shared weights of one layer
+    sources: int = 1_024  # sources, skips or shared weights of one layer; data files of a job
     string: int = 4_096
     name: int = 128
     number: int = 64

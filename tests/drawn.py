@@ -37,7 +37,8 @@ def cases(draw: Draw) -> Case:
     for i in range(draw(st.integers(0, 3))):
         rows.append(_hidden(draw, f"H{i}", rows))
     for i in range(draw(st.integers(1, 2))):
-        rows.append(_output(draw, f"O{i}", rows, activations))
+        make = draw(st.sampled_from((_output, _plain_output, _plain_output)))
+        rows.append(make(draw, f"O{i}", rows, activations))
     data = {r.name: Data(draw(st.sampled_from(FORMS))) for r in rows if not r.sources and not r.skips}
     for row in rows:
         if row.name.startswith("O"):
@@ -84,6 +85,12 @@ def _output(draw: Draw, name: str, before: list[Row], activations: tuple[Activat
     dropout = 0.0 if activation is Activation.SOFTMAX else draw(st.sampled_from((0.0, 0.0, 0.25)))
     rest = {"activation": activation, "dropout": dropout, **_limits(draw)}
     return output(name, draw(UNITS), *_sources(draw, before), **rest)
+
+
+def _plain_output(draw: Draw, name: str, before: list[Row], activations: tuple[Activation, ...]) -> Row:
+    """An output that may become a walk: one source, no dropout, no DeltaNorm."""
+    origin = [r.name for r in before if not r.name.startswith("O")][-1]
+    return output(name, draw(UNITS), origin, activation=draw(st.sampled_from(activations)))
 
 
 def _limits(draw: Draw) -> dict[str, Any]:

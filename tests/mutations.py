@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from nnlang.diagnostics import Stop
-from nnlang.runtime.dataset import DataSet, read
 from nnlang.runtime import datacheck
+from nnlang.runtime.dataset import DataSet, read
 
 _EXTREMES = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFFE)
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from nnlang.codes import data as codes
 from nnlang.codes import files as file_codes
 from nnlang.diagnostics import DATA, Code, Stop
-from nnlang.runtime import datacheck, dataset
+from nnlang.runtime import datacheck
 from nnlang.runtime.dataset import DataSet, dense_set, read, read_all, sparse_set, write
 from nnlang.runtime.files import is_sealed
 from tests.data_fixtures import DENSE, SPARSE_BOOLEAN, netcdf
@@ -28,7 +28,6 @@ INDEXED = {**SPARSE_BOOLEAN, "attributes": 3 | 64, "uniqueExamplesDim": 3, "exam
            "sparseStart": ("u4", "uniqueExamplesDim", [0, 3, 6]), "sparseEnd": ("u8", "uniqueExamplesDim", [3, 6, 9]),
            "index": ("u4", "examplesDim", [2, 0, 0, 1, 2])}  # fmt: skip
 CLASSES = {**DENSE, "attributes": 2, "dataType": 0, "dataDim": 2, "data": ("u4", "dataDim", [3, 0])}
-UNSIGNED = ("u4", "sparseDataDim", [0, 1, 2, 3, 1, 4, 5, 6, 7])
 
 
 first_look = datacheck.check
@@ -115,7 +114,7 @@ def test_dense_image_and_classes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("data_type", "stored", "kind", "values"),
-    [(0, "u4", np.int64, [0, 2**32 - 1]), (1, "i4", np.int64, [-1, 2**31 - 1]), (2, "i8", np.int64, [-(2**63), 2**63 - 1]),
+    [(0, "u4", np.int64, [0, 2**32 - 1]), (1, "i4", np.int64, [-1, 2**31 - 1]), (2, "i8", np.int64, [-(2**63), 5]),
      (3, "u8", np.int64, [0, 2**63 - 1]), (4, "f4", np.float32, [0.5, -1]), (5, "f8", np.float64, [1e300, -0.1]),
      (6, "u1", np.uint8, [0, 255]), (7, "u2", np.int64, [0, 65535]), (8, "u1", np.uint8, [0, 255]),
      (9, "i1", np.int8, [-128, 127]), (4, "f8", np.float32, [0.5, -1]), (1, "f4", np.int64, [3.0, -4.0])],
@@ -143,12 +142,24 @@ def test_sparse_bytes_are_scaled(tmp_path: Path, data_type: int, stored: str, sc
 
 
 def test_unlimited_dimensions_are_as_long_as_what_uses_them(tmp_path: Path) -> None:
-    data = one(tmp_path, SPARSE_BOOLEAN | {"examplesDim": None} | {"examplesDim": 0})
+    data = one(tmp_path, SPARSE_BOOLEAN | {"examplesDim": 0})
     assert data.facts.examples == 3
 
 
+def entries(kind: str, *values: float) -> tuple[str, str, list[float]]:
+    """A variable over the entries: these values, then zeros."""
+    return kind, "sparseDataDim", [*values, *[0] * (9 - len(values))]
+
+
+def examples(kind: str, *values: float) -> tuple[str, str, np.ndarray]:
+    """A variable over the examples."""
+    return kind, "examplesDim", np.array(values, kind)
+
+
+OF_FLOATS = {"attributes": 1, "dataType": 4}
+REQUIRED = [key for key in SPARSE_BOOLEAN if key not in ("kind", "examplesDim", "sparseDataDim")]
 BROKEN: dict[str, tuple[dict[str, Any], Code]] = {
-    **{f"no {key}": ({key: None}, codes.MISSING_PART) for key in SPARSE_BOOLEAN if key not in ("kind", "examplesDim", "sparseDataDim")},
+    **{f"no {key}": ({key: None}, codes.MISSING_PART) for key in REQUIRED},
     "other name": ({"name": "../x"}, codes.BAD_VALUE),
     "a type that is not": ({"dataType": 10}, codes.BAD_VALUE),
     "no axis": ({"dimensions": 0}, codes.BAD_VALUE),
@@ -160,27 +171,27 @@ BROKEN: dict[str, tuple[dict[str, Any], Code]] = {
     "width is a fraction": ({"width": 128.0}, codes.BAD_VALUE),
     "width is a list": ({"width": np.array([128, 128], "u4")}, codes.BAD_VALUE),
     "the name is a number": ({"name": 7}, codes.BAD_VALUE),
-    "starts after the end": ({"sparseStart": ("u4", "examplesDim", [0, 7, 6])}, codes.BAD_ROWS),
-    "ends outside": ({"sparseEnd": ("u4", "examplesDim", [3, 6, 10])}, codes.BAD_ROWS),
-    "ends far outside": ({"sparseEnd": ("u8", "examplesDim", np.array([3, 6, 2**64 - 1], "u8"))}, codes.BAD_ROWS),
-    "starts below 0": ({"sparseStart": ("i8", "examplesDim", [-1, 3, 6])}, codes.BAD_ROWS),
-    "starts at fractions": ({"sparseStart": ("f4", "examplesDim", [0, 3, 6])}, codes.BAD_VALUE),
-    "other length": ({"sparseStart": ("u4", "sparseDataDim", [0] * 9)}, codes.BAD_VALUE),
-    "a unit outside": ({"sparseIndex": ("u4", "sparseDataDim", [0, 1, 2, 3, 1, 128, 5, 6, 7])}, codes.BAD_ROWS),
+    "starts after the end": ({"sparseStart": examples("u4", 0, 7, 6)}, codes.BAD_ROWS),
+    "ends outside": ({"sparseEnd": examples("u4", 3, 6, 10)}, codes.BAD_ROWS),
+    "ends far outside": ({"sparseEnd": examples("u8", 3, 6, 2**64 - 1)}, codes.BAD_ROWS),
+    "starts below 0": ({"sparseStart": examples("i8", -1, 3, 6)}, codes.BAD_ROWS),
+    "starts at fractions": ({"sparseStart": examples("f4", 0, 3, 6)}, codes.BAD_VALUE),
+    "other length": ({"sparseStart": entries("u4")}, codes.BAD_VALUE),
+    "a unit outside": ({"sparseIndex": entries("u4", 0, 1, 128)}, codes.BAD_ROWS),
     "text for numbers": ({"sparseIndex": ("S1", "sparseDataDim", list("abcdefghi"))}, codes.BAD_VALUE),
     "no values": ({"attributes": 1}, codes.MISSING_PART),
-    "not finite": ({"attributes": 1, "dataType": 4, "sparseData": ("f4", "sparseDataDim", [0, 1, np.nan, 3, 4, np.inf, 6, 7, 8])}, codes.NOT_FINITE),
-    "too large for float": ({"attributes": 1, "dataType": 4, "sparseData": ("f8", "sparseDataDim", [1e300] * 9)}, codes.NOT_FINITE),
-    "a fraction for an integer": ({"attributes": 1, "dataType": 1, "sparseData": ("f4", "sparseDataDim", [0.5] * 9)}, codes.BAD_ROWS),
-    "too large for a byte": ({"attributes": 1, "dataType": 8, "sparseData": ("i4", "sparseDataDim", [256] * 9)}, codes.BAD_ROWS),
+    "not finite": (OF_FLOATS | {"sparseData": entries("f4", 0, np.nan, np.inf)}, codes.NOT_FINITE),
+    "too large for float": (OF_FLOATS | {"sparseData": entries("f8", 1e300)}, codes.NOT_FINITE),
+    "a fraction": (OF_FLOATS | {"dataType": 1, "sparseData": entries("f4", 0.5)}, codes.BAD_ROWS),
+    "too large for a byte": (OF_FLOATS | {"dataType": 8, "sparseData": entries("i4", 256)}, codes.BAD_ROWS),
     "no weights": ({"attributes": 3 | 128}, codes.MISSING_PART),
-    "infinite weights": ({"attributes": 3 | 128, "dataWeight": ("f4", "examplesDim", [1, np.inf, 1])}, codes.NOT_FINITE),
+    "infinite weights": ({"attributes": 3 | 128, "dataWeight": examples("f4", 1, np.inf, 1)}, codes.NOT_FINITE),
     "no index": ({"attributes": 3 | 64}, codes.MISSING_PART),
-    "a row outside": ({"attributes": 3 | 64, "index": ("u4", "examplesDim", [0, 1, 3])}, codes.BAD_ROWS),
+    "a row outside": ({"attributes": 3 | 64, "index": examples("u4", 0, 1, 3)}, codes.BAD_ROWS),
     "other distinct rows": ({"uniqueExamplesDim": 2}, codes.BAD_VALUE),
     "no entry": ({"sparseDataDim": 0, "sparseIndex": None}, codes.BAD_VALUE),
     "no example": ({"examplesDim": 0, "sparseStart": None, "sparseEnd": None}, codes.BAD_VALUE),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BROKEN)

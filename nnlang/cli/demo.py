@@ -30,7 +30,7 @@ DEFINITION = """{
     { "Name": "Output", "Kind": "Output", "Type": "FullyConnected", "DataSet": "demo_output", "N": "auto",
       "Source": "Hidden", "Activation": "Sigmoid", "Sparse": true }
   ],
-  "TrainingParameters": { "Epochs": 30, "MiniBatch": 128, "Optimizer": "Adam", "Alpha": 0.002, "Lambda": 0, "Mu": 0.9,
+  "TrainingParameters": { "Epochs": 12, "MiniBatch": 128, "Optimizer": "Adam", "Alpha": 0.01, "Lambda": 0, "Mu": 0.9,
     "CheckpointInterval": 0 }
 }
 """

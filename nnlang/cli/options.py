@@ -54,6 +54,15 @@ NewModel = Annotated[Path, typer.Option("-n", "--model", metavar="FILE", help="T
 CheckpointInterval = Annotated[
     int | None, typer.Option("--checkpoint-interval", metavar="N", help="Epochs between checkpoints; 0 is none.")
 ]
+AlphaInterval = Annotated[
+    int | None, typer.Option("--alpha-interval", metavar="N", help="Epochs between changes of alpha; 0 is never.")
+]
+AlphaMultiplier = Annotated[
+    float | None, typer.Option("--alpha-multiplier", metavar="X", help="What alpha is multiplied by then.")
+]
+Shuffle = Annotated[
+    bool | None, typer.Option("--shuffle/--no-shuffle", help="Another order of the examples in each epoch.")
+]
 InputIndex = Annotated[
     Path | None, typer.Option("--input-index", metavar="FILE", help="Feature index of the inputs, kept in the model.")
 ]
@@ -73,22 +82,28 @@ FLAGS = {
     "mu1": "--mu1",
     "seed": "--seed",
     "checkpoint_interval": "--checkpoint-interval",
+    "alpha_interval": "--alpha-interval",
+    "alpha_multiplier": "--alpha-multiplier",
     "shuffle": "--shuffle",
 }
 
 
 def settle(
-    stated: Mapping[str, Any], flags: Mapping[str, Any], defaults: Training | None = None
+    stated: Mapping[str, Any],
+    flags: Mapping[str, Any],
+    defaults: Training | None = None,
+    origins: Mapping[str, str] | None = None,
 ) -> tuple[Training, list[str]]:
     """The settings of a run, and a line for each flag that overrides what the definition states.
 
-    Both mappings go by the field names of Training; flags that are None were not given.
+    The mappings go by the field names of Training; flags that are None were not given. `origins` says where a flag came
+    from, its spelling on the command line unless given.
     Raises `Stop` for a flag whose value the language would refuse as well (the ranges of schema.TRAINING).
     """
     settings = defaults or Training()
     given = {name: checked(name, value) for name, value in flags.items() if value is not None}
     lines = [
-        f"{name.rstrip('_')} {text(value)} from {FLAGS[name]} overrides {text(stated[name])} of the definition"
+        f"{name.rstrip('_')} {text(value)} from {(origins or FLAGS)[name]} overrides {text(stated[name])} of the definition"
         for name, value in given.items()
         if name in stated and stated[name] != value
     ]
@@ -99,11 +114,11 @@ def checked(name: str, value: object) -> object:
     """The value of a training flag, after the rules that the same key of a definition has."""
     key = next(key for key in schema.TRAINING.keys if key.field == name)
     match key.type:
-        case Choice() as choice:
-            option = choice.find(str(value))
+        case Choice() as choice if isinstance(value, str):
+            option = choice.find(value)
             if option is not None and not option.reason:
                 return option.value
-            near = did_you_mean(str(value), choice.spellings())
+            near = did_you_mean(value, choice.spellings())
             raise refused(FLAGS[name], value, f"it takes {expects(choice)}", near)
         case Number() as number if isinstance(value, int | float) and not number.holds(value):
             raise refused(FLAGS[name], value, f"it takes {expects(number)}")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnlang import schema
 from nnlang.cli import options, show
-from nnlang.cli.train import check_model, conclude, execute, prepare
+from nnlang.cli.train import Session, check_model, conclude, execute, prepare
 from nnlang.diagnostics import FINDINGS
 from nnlang.job import Job, load_job
+from nnlang.network import Training
 
 if TYPE_CHECKING:
     from nnlang.runtime.metrics import Scores
@@ -54,15 +56,27 @@ def equivalent(job: Job) -> str:
         words += ["-o", file]
     words += ["-n", job.results]
     for name, value in job.training.items():
-        if name in options.FLAGS and name != "shuffle":
+        if name == "shuffle":
+            words.append("--shuffle" if value else "--no-shuffle")
+        elif name in options.FLAGS:
             words += [options.FLAGS[name], options.text(value)]
     return shlex.join(words)
+
+
+def _session(job: Job) -> Session:
+    """What the job says counts, then the definition's TrainingParameters, then the defaults of jobs."""
+    defaults = replace(Training(), **dict(schema.JOB_DEFAULTS))  # type: ignore[arg-type]
+    origins = dict.fromkeys(options.FLAGS, "the job")
+    session = prepare(Path(job.network.value), _files(job), job.written, defaults=defaults, origins=origins)
+    for line in session.overrides:
+        show.tell(line)
+    return session
 
 
 def _train(job: Job, resume: bool, overwrite: bool, as_json: bool) -> None:
     model = Path(job.results)
     check_model(model, resume, overwrite)
-    session = prepare(Path(job.network.value), _files(job), job.training)
+    session = _session(job)
     view = show.json_view if as_json else show.EpochView(session.settings.epochs)
     result = execute(session, model, resume=resume, views=(view,))
     conclude(session, model, result, as_json)
@@ -93,7 +107,7 @@ def _line(scores: Scores, k: int, as_json: bool) -> str:
 def _validate(job: Job, resume: bool, overwrite: bool, as_json: bool) -> None:
     from nnlang.runtime.validate import gradient_check
 
-    session = prepare(Path(job.network.value), _files(job), job.training)
+    session = _session(job)
     rows = gradient_check(session.network, dict(session.datasets), session.settings.seed)
     failed = [row for row in rows if not row.passed]
     if as_json:

@@ -43,6 +43,9 @@ def train(
     mu: options.Mu = None,
     mu1: options.Mu1 = None,
     seed: options.Seed = None,
+    alpha_interval: options.AlphaInterval = None,
+    alpha_multiplier: options.AlphaMultiplier = None,
+    shuffle: options.Shuffle = None,
     checkpoint_interval: options.CheckpointInterval = None,
     input_index: options.InputIndex = None,
     output_index: options.OutputIndex = None,
@@ -67,6 +70,7 @@ def train(
     flags = {
         "batch": batch, "epochs": epochs, "optimizer": optimizer, "alpha": alpha, "lambda_": lambda_,
         "lambda1": lambda1, "mu": mu, "mu1": mu1, "seed": seed, "checkpoint_interval": checkpoint_interval,
+        "alpha_interval": alpha_interval, "alpha_multiplier": alpha_multiplier, "shuffle": shuffle,
     }  # fmt: skip
     session = prepare(config, [*input, *output], flags, {"input": input_index, "output": output_index})
     for line in session.overrides:
@@ -95,12 +99,13 @@ def prepare(
     flags: dict[str, Any],
     indices: Mapping[str, Path | None] | None = None,
     defaults: Training | None = None,
+    origins: Mapping[str, str] | None = None,
 ) -> Session:
     """Read definition and data, resolve the one against the other, settle the settings; raises `Stop`."""
     from nnlang.runtime.dataset import read_all
 
     first_look = load(config, need_shapes=False)  # mistakes in the definition are told before long files are read
-    settings, overrides = options.settle(first_look.training, flags, defaults)
+    settings, overrides = options.settle(first_look.training, flags, defaults, origins)
     datasets = read_all(files)
     show.findings(notice for data in datasets.values() for notice in data.notices)
     checked = load(config, {name: data.facts for name, data in datasets.items()})
@@ -131,7 +136,6 @@ def execute(session: Session, model: Path, *, resume: bool = False, views: tuple
 
     last: deque[Event] = deque(maxlen=1)
     with interruptible() as interrupted, metrics_file(model, resume) as log:
-        observers = (log, _notices, *views, last.append)
         result = run_training(
             session.network,
             dict(session.datasets),
@@ -140,13 +144,21 @@ def execute(session: Session, model: Path, *, resume: bool = False, views: tuple
             definition=session.text,
             labels=dict(session.labels),
             resume=resume,
-            observer=lambda event: [observe(event) for observe in observers],
+            observer=_all_of(log, _notices, *views, last.append),
             interrupted=interrupted,
         )
     if result.interrupted:
         at = last[-1]
         raise stop(training_codes.STOPPED, epoch=at.epoch, batch=at.batch, path=at.path)
     return result
+
+
+def _all_of(*observers: Observer) -> Observer:
+    def observe(event: Event) -> None:
+        for observer in observers:
+            observer(event)
+
+    return observe
 
 
 def _notices(event: Event) -> None:

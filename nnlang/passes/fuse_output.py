@@ -8,6 +8,7 @@ from nnlang.expressions import ZERO
 from nnlang.ops import (
     BATCH,
     NOTHING,
+    Densify,
     Feed,
     Leaf,
     Matmul,
@@ -105,6 +106,8 @@ def _legal(
         return None, "its loss needs another full matrix (dropout on the output)"
     if isinstance(a, Softmax) and not (mass and isinstance(mass.x, Stored) and mass.x.absent == ZERO):
         return None, "SoftMax with this error function or dense targets needs whole rows twice"
+    if isinstance(h, Densify):
+        return None, "its matrix is laid out for the sparse input that it reads"
     extra = [x for s in logits.epilogue for x in s.args if len(x.type.axes) == 2]
     if extra:
         return None, "the output has several sources or skips"

@@ -7,7 +7,7 @@ from nnlang.schema.training import TRAINING
 from nnlang.schema.types import INT_MAX, Flag, Key, Layers, Many, Number, Record, Status, Table, Text
 
 _LAYER_NAME = Text("the name of a layer")
-_LAYER_NAMES = Many(_LAYER_NAME, 1024, empty=True)
+_LAYER_NAMES = Many(_LAYER_NAME, empty=True)
 _UNITS = Number(1, INT_MAX, integer=True)
 _SMALL = Number(1, 65_535, integer=True)
 _PROBABILITY = Number(0, 1, below=True)
@@ -168,7 +168,7 @@ LAYER = Table(
         Key(
             "SharedWeights",
             "shared",
-            Many(Record(SHARED_WEIGHTS), 1024, empty=True),
+            Many(Record(SHARED_WEIGHTS), empty=True),
             "Matrices of other layers.",
             kinds="HO",
         ),

@@ -59,7 +59,7 @@ JOB = Table(
             required=True,
         ),
         Key("Command", "command", COMMAND, "What to do.", required=True),
-        Key("Data", "data", Many(Text("a path", name=False), 1024), "The data set files.", required=True),
+        Key("Data", "data", Many(Text("a path", name=False)), "The data set files.", required=True),
         Key("RandomSeed", "seed", _SEED, "What all random numbers follow from."),
         Key("TrainingParameters", "training", Record(TRAINING), "Settings of Train."),
         Key(

@@ -87,10 +87,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Many:
-    """One value, or an array of them, at most `most`."""
+    """One value, or an array of them: at most `most`, or as many as `syntax.Limits.sources` allows."""
 
     of: Text | Number | Record
-    most: int
+    most: int | None = None
     word: str = ""  # a word that may stand in place of the values, such as "auto"
     empty: bool = False  # whether `[]` is allowed
 
@@ -171,10 +171,14 @@ def expects(kind: ValueType) -> str:
         case Choice():
             return "one of " + ", ".join(o.spelling for o in kind.accepted)
         case Many(of, most, word=word):
-            return expects(of) + f", or a list of at most {most}" + (f', or "{word}"' if word else "")
+            return expects(of) + _listed(most) + (f', or "{word}"' if word else "")
         case Record(table):
             return "an object with " + ", ".join(key.name for key in table.keys)
     return "a list of layers"
+
+
+def _listed(most: int | None) -> str:
+    return ", or a list of them" if most is None else f", or a list of at most {most}"
 
 
 def _range(number: Number) -> str:

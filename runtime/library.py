@@ -1,0 +1,153 @@
+"""The library face: the commands as functions, with the commands' names and settings. Findings are raised as `Stop`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnlang.compiler import Compiled, compile_network
+from nnlang.definition import check as _check
+from nnlang.definition import load
+from nnlang.diagnostics import Diagnostic
+from nnlang.network import DataFacts, Training
+from nnlang.syntax import read_source
+
+if TYPE_CHECKING:
+    from nnlang.runtime.convert import Conversion
+    from nnlang.runtime.dataset import DataSet
+    from nnlang.runtime.evaluate import Evaluation
+    from nnlang.runtime.model import Model
+    from nnlang.runtime.predict import Prediction
+    from nnlang.runtime.train import Observer, TrainResult
+
+PathLike = str | os.PathLike[str]
+
+
+def lint(path: PathLike, data: Iterable[PathLike] = ()) -> list[Diagnostic]:
+    """Everything there is to say about a definition, mistakes included; nothing is raised for its content.
+
+    data: data set files whose shapes the definition is checked against. Needs torch only for those.
+    """
+    facts = _facts(data)
+    return _check(read_source(path), facts, need_shapes=bool(facts)).report.sorted()
+
+
+def compile(
+    config: PathLike,
+    data: Iterable[PathLike] = (),
+    *,
+    widths: Mapping[str, DataFacts] | None = None,
+    entry: str = "step",
+    batch: int | None = None,
+    target: str = "cpu",
+) -> Compiled:
+    """A definition compiled: its operations, plan and module text (`.source`), without running anything.
+
+    data: files that give sizes; widths: facts of data sets that are only named. entry: step, predict, gradient or
+    evaluate. Raises Stop for mistakes in the definition and for what is not yet supported.
+    """
+    checked = load(Path(config), _facts(data) | dict(widths or {}))
+    assert checked.network is not None
+    training = _settings(checked.training, {"batch": batch})
+    return compile_network(checked.network, [entry], training.batch, training, target)
+
+
+def generate(
+    dataset: str,
+    source: PathLike,
+    output: PathLike,
+    features: PathLike,
+    samples: PathLike,
+    **options: Any,
+) -> Conversion:
+    """A NetCDF data set and its index files from text or columns (dsstne.md 8.5 to 8.8).
+
+    options: the other fields of runtime.convert.Request (create, merge, analog, columns, strict, ...).
+    """
+    from nnlang.runtime.convert import Request, convert
+
+    return convert(Request(dataset, Path(source), Path(output), Path(features), Path(samples), **options))
+
+
+def train(
+    config: PathLike,
+    inputs: Sequence[PathLike],
+    outputs: Sequence[PathLike],
+    model: PathLike,
+    *,
+    resume: bool = False,
+    labels: Mapping[str, tuple[str, ...]] | None = None,
+    observer: Observer | None = None,
+    **settings: Any,
+) -> TrainResult:
+    """Trains a definition on data set files and writes the model.
+
+    settings: fields of nnlang.network.Training (epochs, batch, optimizer, alpha, lambda_, mu, seed, ...); they override
+    the definition's TrainingParameters. Raises Stop: definition (2), data (3), memory (4), divergence (6), disk (7).
+    """
+    from nnlang.runtime.train import train as run
+
+    checked, datasets = _session(config, [*inputs, *outputs])
+    assert checked.network is not None
+    training = _settings(checked.training, settings)
+    return run(
+        checked.network,
+        datasets,
+        training,
+        output=Path(model),
+        definition=checked.source.text,
+        labels=labels,
+        resume=resume,
+        observer=observer,
+    )
+
+
+def predict(model: PathLike | Model, signals: PathLike, output: PathLike, **options: Any) -> Prediction:
+    """Recommendations for the samples of a text, written to a file; needs neither training data nor definition.
+
+    options: the other fields of runtime.predict.Request (k, filter, filter_mode, input_index, output_index, ...).
+    """
+    from nnlang.runtime.predict import Request
+    from nnlang.runtime.predict import predict as run
+
+    return run(_model(model), Request(signals, output, **options))
+
+
+def evaluate(model: PathLike | Model, signals: PathLike, held_out: PathLike, **options: Any) -> Evaluation:
+    """Precision, recall, NDCG and coverage of a model on held-out entries, beside popularity.
+
+    options: k, batch, layer, analog, input_index, output_index of runtime.evaluate.evaluate.
+    """
+    from nnlang.runtime.evaluate import evaluate as run
+
+    return run(_model(model), Path(signals), Path(held_out), **options)
+
+
+def _model(model: PathLike | Model) -> Model:
+    from nnlang.runtime import model as models
+
+    return models.load(model) if isinstance(model, str | os.PathLike) else model
+
+
+def _session(config: PathLike, files: Sequence[PathLike]) -> tuple[Any, dict[str, DataSet]]:
+    from nnlang.runtime.dataset import read_all
+
+    load(Path(config), need_shapes=False)  # mistakes in the definition are told before long files are read
+    datasets = read_all(files)
+    return load(Path(config), {name: data.facts for name, data in datasets.items()}), datasets
+
+
+def _facts(files: Iterable[PathLike]) -> dict[str, DataFacts]:
+    paths = list(files)
+    if not paths:
+        return {}
+    from nnlang.runtime.dataset import read_all
+
+    return {name: data.facts for name, data in read_all(paths).items()}
+
+
+def _settings(stated: Mapping[str, Any], given: Mapping[str, Any]) -> Training:
+    return replace(Training(), **{**stated, **{k: v for k, v in given.items() if v is not None}})
