@@ -70,7 +70,9 @@ def floor(entries_a_row: float) -> dict[str, float]:
     from nnlang.source import Source
 
     entries = int(entries_a_row * 1000)
-    facts = {n: DataFacts(n, 1000, ITEMS, sparse=True, boolean=True, entries=entries) for n in ("gl_input", "gl_output")}
+    facts = {
+        n: DataFacts(n, 1000, ITEMS, sparse=True, boolean=True, entries=entries) for n in ("gl_input", "gl_output")
+    }
     network = check(Source("bench", json.dumps(DEFINITION)), facts, need_shapes=True).network
     assert network is not None
     plan = compile_network(network, ["step"], USERS_A_BATCH, Training(Optimizer.NESTEROV)).plans["step"]
@@ -102,7 +104,10 @@ def ratios(found: dict[str, list[dict[str, float]]], kind: str) -> list[float]:
 
 def table(found: dict[str, list[dict[str, float]]], least: dict[str, float]) -> str:
     """The result in Markdown."""
-    lines = ["| contender | ms/batch median | min - max | users/s | of floor | peak memory |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| contender | ms/batch median | min - max | users/s | of floor | peak memory |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, runs in found.items():
         ms = [r["ms"] for r in runs]
         middle = statistics.median(ms)
@@ -114,7 +119,9 @@ def table(found: dict[str, list[dict[str, float]]], least: dict[str, float]) -> 
     for kind in ("bag", "dense"):
         values = ratios(found, kind)
         middle, low, high = statistics.median(values), min(values), max(values)
-        lines.append(f"\nnnlang is {middle:.2f} x as fast as PyTorch {kind} (median of {len(values)}; {low:.2f} to {high:.2f}).")
+        lines.append(
+            f"\nnnlang is {middle:.2f} x as fast as PyTorch {kind} (median of {len(values)}; {low:.2f} to {high:.2f})."
+        )
     return "\n".join(lines)
 
 
@@ -136,11 +143,13 @@ def main() -> None:
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     load = ", ".join(f"{x:.2f}" for x in os.getloadavg())
     head = f"# Training at ML-20M shape on a CPU, {day}\n\n{machine}; torch {torch.__version__}; load average {load}.\n"
-    head += f"{ITEMS:,} -> 128 -> {ITEMS:,}, batch {USERS_A_BATCH}, Nesterov, float32, {given.batches} batches a process.\n\n"
+    head += f"{ITEMS:,} -> 128 -> {ITEMS:,}, batch {USERS_A_BATCH}, Nesterov, float32, {given.batches} batches.\n\n"
     print("\n" + text)
     given.output.mkdir(parents=True, exist_ok=True)
     (given.output / f"cpu-{day}.md").write_text(head + text + "\n")
-    (given.output / f"cpu-{day}.json").write_text(json.dumps({"machine": machine, "floor": least, "runs": found}, indent=1) + "\n")
+    (given.output / f"cpu-{day}.json").write_text(
+        json.dumps({"machine": machine, "floor": least, "runs": found}, indent=1) + "\n"
+    )
 
 
 if __name__ == "__main__":

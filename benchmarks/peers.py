@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 BATCH, HIDDEN, DENOISING, SPARSE_P, SPARSE_BETA = 256, 128, 0.2, 0.5, 2.0
 ALPHA, MU, LAMBDA = 0.025, 0.5, 0.0001
@@ -35,7 +35,9 @@ class Autoencoder(torch.nn.Module):
         torch.nn.init.uniform_(self.first.weight, -bound, bound)
         torch.nn.init.uniform_(self.second.weight, -bound, bound)
 
-    def forward(self, index: torch.Tensor, offsets: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(
+        self, index: torch.Tensor, offsets: torch.Tensor, target: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits and hidden activations; denoising drops stored entries and scales the others."""
         keep = (torch.rand(len(index)) >= DENOISING).float().div_(1 - DENOISING)
         if self.dense:
@@ -63,7 +65,7 @@ def peer(items: int, dense: bool, fused: bool) -> Callable[[torch.Tensor, torch.
         target = torch.zeros(m, items)
         target[rows, index] = 1.0
         logits, hidden = model(index, offsets, target)
-        error = F.binary_cross_entropy_with_logits(logits, target, reduction="sum")
+        error = functional.binary_cross_entropy_with_logits(logits, target, reduction="sum")
         rho = hidden.mean(0).clamp(1e-6, 0.999999)
         penalty = -SPARSE_P * rho.log() - (1 - SPARSE_P) * (1 - rho).log()
         loss = error / m + SPARSE_BETA * penalty.sum()
@@ -96,7 +98,7 @@ DEFINITION = {
     "ScaledMarginalCrossEntropy": {"oneTarget": 1.0, "zeroTarget": 0.0, "oneScale": 1.0, "zeroScale": 1.0},
     "Layers": [
         {"Name": "Input", "Kind": "Input", "N": "auto", "DataSet": "gl_input", "Sparse": True},
-        {"Name": "Hidden", "Kind": "Hidden", "Type": "FullyConnected", "N": HIDDEN, "Activation": "Sigmoid", "Sparse": True},
+        {"Name": "Hidden", "Kind": "Hidden", "N": HIDDEN, "Activation": "Sigmoid", "Sparse": True},
         {
             "Name": "Output", "Kind": "Output", "Type": "FullyConnected", "DataSet": "gl_output", "N": "auto",
             "Activation": "Sigmoid", "Sparse": True,

@@ -97,7 +97,11 @@ def _walk(op: Walk, batch: int) -> Cost:
     k, n = (a.size or 0 for a in op.w.type.axes)
     products = 2 + (op.type.storage == "dense") + op.softmax
     formulas = _stages(op.logits) + _formula(op.delta) + (_formula(op.value) if op.value else 0)
-    updates = sum(sum(calls(e) for _, e in u.body) * elements(u.states[0].type, batch) for u in op.updates if isinstance(u, Update))
+    updates = sum(
+        sum(calls(e) for _, e in u.body) * elements(u.states[0].type, batch)
+        for u in op.updates
+        if isinstance(u, Update)
+    )
     flops = 2.0 * batch * k * n * products + formulas * batch * n + updates
     states = sum(2 * size(s, batch) for u in op.updates if isinstance(u, Update) for s in u.states)
     return Cost(flops, states + op.softmax * size(op.w, batch) + 2 * ELEMENT * batch * k)

@@ -22,7 +22,16 @@ class Value:
 
 
 UNARY = ("neg", "abs", "sign", "sqrt", "exp", "expm1", "log", "log1p", "tanh", "sigmoid")
-BINARY = {"add": "add", "sub": "sub", "mul": "mul", "div": "div", "gt": "gt", "lt": "lt", "max": "maximum", "min": "minimum"}
+BINARY = {
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "div": "div",
+    "gt": "gt",
+    "lt": "lt",
+    "max": "maximum",
+    "min": "minimum",
+}
 WITH_SCALAR = {**BINARY, "max": "clamp_min", "min": "clamp_max"}
 MIRROR = {"add": "add", "mul": "mul", "max": "max", "min": "min", "gt": "lt", "lt": "gt"}
 PYTHON = {"neg": "-({})", "sqrt": "math.sqrt({})", "exp": "math.exp({})", "max": "max({}, {})", "min": "min({}, {})"}
@@ -48,7 +57,9 @@ class Printer:
         self._reads = sum(occurrences(e, n) for n, v in self.names.items() if v.text == dest)
         value = self._value(e, dest)
         if value.text != dest:
-            self.lines.append(f"{dest}.fill_({value.text})" if value.shape == "scalar" else f"{dest}.copy_({value.text})")
+            self.lines.append(
+                f"{dest}.fill_({value.text})" if value.shape == "scalar" else f"{dest}.copy_({value.text})"
+            )
 
     def _value(self, e: Expr, dest: str | None = None) -> Value:
         match e:
@@ -148,7 +159,7 @@ class Printer:
         return target
 
     def _place(self, operands: list[Value]) -> Value:
-        """Where a full intermediate goes: its operand's tile, the destination once nobody reads its old value, a new tile."""
+        """Where a full intermediate goes: the destination once nobody reads its old value, else a free tile."""
         if self._reads == 0 and -1 not in self._busy:
             self._busy.add(-1)
             return Value(self._dest, "full", -1)

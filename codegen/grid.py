@@ -6,6 +6,8 @@ one go (the chunk) is tuning and changes no bit. Layers of fewer than two leaves
 
 from __future__ import annotations
 
+import math
+
 LEAVES = 64
 SMALLEST = 256  # units: shorter products would spend their time in calls
 ALIGN = 64  # units: whole vector registers, equal shapes
@@ -16,18 +18,24 @@ def leaf(units: int) -> int:
     """Units of one leaf of a layer's sums; the last leaf may be shorter."""
     if units < 2 * SMALLEST:
         return units
-    return max(SMALLEST, -(-(-(-units // LEAVES)) // ALIGN) * ALIGN)
+    return max(SMALLEST, _aligned(units, LEAVES))
 
 
 def gather_leaf(units: int) -> int:
     """Units of one leaf of a sparse row's sum: 1/8 of the layer in multiples of 64, or all of a narrow one."""
     if units < GATHER_LEAVES * SMALLEST:
         return units
-    return -(-(-(-units // GATHER_LEAVES)) // ALIGN) * ALIGN
+    return _aligned(units, GATHER_LEAVES)
+
+
+def _aligned(units: int, parts: int) -> int:
+    """Units of one of some parts, rounded up to whole registers."""
+    share = math.ceil(units / parts)
+    return math.ceil(share / ALIGN) * ALIGN
 
 
 def leaves_per_chunk(units: int, bytes_per_unit: int, budget: int = 16 << 20) -> int:
-    """Leaves that are worked on together: the largest power of two up to 16 whose tiles stay in a cache of `budget` bytes."""
+    """Leaves that are worked on together: the largest power of two up to 16 whose tiles fit `budget` bytes of cache."""
     size, count = leaf(units), 16
     while count > 1 and count * size * bytes_per_unit > budget:
         count //= 2

@@ -15,7 +15,7 @@ TARGETS = {"cpu": cpu.emit}
 
 @dataclass(frozen=True)
 class Entry:
-    """An optimised entry point on its way to a target: its roots, the numbers of its transposed states, what was declined."""
+    """An optimised entry point: its roots, the numbers of its transposed states, the fusions that were declined."""
 
     name: str
     roots: tuple[Op, ...]

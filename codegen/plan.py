@@ -88,7 +88,9 @@ class Plan:
             lines.append(f"buffer {b.name} [{shape}] slot={b.slot} launches={b.first}..{b.last}")
         for x in self.launches:
             chunk = f" chunk={x.chunk}" if x.chunk else ""
-            lines.append(f"launch {x.number} {x.name} kind={x.kind}{chunk} flops={x.cost.flops:.0f} bytes={x.cost.bytes:.0f}")
+            lines.append(
+                f"launch {x.number} {x.name} kind={x.kind}{chunk} flops={x.cost.flops:.0f} bytes={x.cost.bytes:.0f}"
+            )
         lines += [f"declined {text}" for text in self.declined]
         total = f"flops={self.flops:.0f} bytes={self.bytes:.0f} peak_memory={self.peak_memory}"
         return "\n".join([*lines, f"total launches={len(self.launches)} {total}"]) + "\n"

@@ -47,9 +47,7 @@ def reads(op: Op) -> list[Op]:
             found[x.walk] = None
         elif isinstance(x, View) or _inside(op, x):
             stack.extend(operands(x))
-        elif not isinstance(x, INLINE):
-            found[x] = None
-        elif isinstance(x, State):
+        elif not isinstance(x, INLINE) or isinstance(x, State):
             found[x] = None
     return list(found)
 
@@ -118,7 +116,7 @@ def _values(op: Op) -> list[tuple[str, tuple[int | None, ...]]]:
 
 
 def _slots(buffers: list[Buffer], batch: int) -> tuple[tuple[Buffer, ...], tuple[int, ...]]:
-    """First fit: each buffer takes the free slot that fits it best, the smallest that is large enough, else the largest."""
+    """Each buffer takes the smallest free slot that is large enough, else the largest free one, which grows."""
     slots: list[int] = []
     busy: list[int] = []  # the last launch that needs what is in the slot
     placed = []
@@ -154,5 +152,3 @@ def _tiles(launch: Launch, batch: int) -> int:
         case Update(fused=True, states=states):
             return 4 * 2 * launch.chunk * (states[0].type.axes[1].size or 0)
     return 0
-
-

@@ -17,7 +17,7 @@ from nnlang.verify import verify
 
 @dataclass(frozen=True)
 class Compiled:
-    """What compiling gave: lowered and optimised entry points, their plans, the module's text, the key of its structure."""
+    """What compiling gave, by entry point: operations, plans; the module's text, and the key of its structure."""
 
     lowered: dict[str, Lowered]
     optimised: dict[str, Optimised]
@@ -69,7 +69,9 @@ def stages(
 
 def _heading(low: Lowered) -> str:
     lines = [f"entry {low.entry}"]
-    lines += [f"slot {i} layer={s.layer} role={s.role} stored={s.stored} units={s.units}" for i, s in enumerate(low.slots)]
+    lines += [
+        f"slot {i} layer={s.layer} role={s.role} stored={s.stored} units={s.units}" for i, s in enumerate(low.slots)
+    ]
     lines += [
         f"state {i} {s.owner} {s.index} {s.part or 'value'} {list(s.shape)}{' transposed' if s.transposed else ''}"
         for i, s in enumerate(low.states)
@@ -78,6 +80,6 @@ def _heading(low: Lowered) -> str:
 
 
 def without_updates(network: Network) -> Network:
-    """The network whose gradient is that of its error: no DeltaBoost, DeltaNorm or sparseness penalty (for Validate)."""
+    """The network whose gradient is that of its error: without DeltaBoost, DeltaNorm and sparseness penalty."""
     layers = tuple(replace(layer, delta_norm=0.0, sparseness=None) for layer in network.layers)
     return replace(network, layers=layers, loss=replace(network.loss, boost_one=1.0, boost_zero=1.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -79,6 +80,8 @@ _FOUND: dict[type, str] = {
     BoolNode: "a boolean",
     NullNode: "null",
 }
+
+_UNQUOTED = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?|true|false")
 
 _KIND_WORDS = {"I": "Input", "H": "Hidden", "O": "Output", "T": "Target"}
 _TYPE_WORDS = {"F": "FullyConnected", "C": "Convolutional", "P": "Pooling"}
@@ -179,6 +182,12 @@ class _Decoder:
     def wrong_type(self, key: Key, node: Node) -> None:
         expected = expects(key.type)
         help = f"leave `{key.name}` out to take its default" if isinstance(node, NullNode) else None
+        if (
+            isinstance(node, StringNode)
+            and _UNQUOTED.fullmatch(node.value)
+            and not isinstance(key.type, Record | Layers)
+        ):
+            help = f"write {node.value} without quotes"
         self.fault(codes.WRONG_TYPE, node.span, help=help, key=key.name, expected=expected, found=_FOUND[type(node)])
 
     def text(self, key: Key, kind: Text, node: StringNode, name: Span) -> Written[str] | None:
@@ -252,6 +261,8 @@ class _Decoder:
                 return self.record(table, node, name)
         if kind.word and isinstance(node, StringNode):
             help = self.nearest(node.value, [kind.word])
+            if _UNQUOTED.fullmatch(node.value):
+                help = f"write {node.value} without quotes"
             self.fault(
                 codes.UNKNOWN_VALUE,
                 node.span,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 
 from nnlang import ast
 from nnlang.decode import decode
@@ -50,7 +50,7 @@ def check(
 
 
 def load(
-    path: str | Path,
+    path: str | PathLike[str],
     data: Mapping[str, DataFacts] | None = None,
     *,
     need_shapes: bool = True,

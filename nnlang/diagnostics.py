@@ -20,7 +20,7 @@ OK, FINDINGS, USAGE, DATA, MEMORY, DEVICE, DIVERGED, DISK, INTERRUPTED = 0, 1, 2
 
 @dataclass(frozen=True)
 class Code:
-    """One row of the catalogue: the words of one kind of finding. Templates are filled with the facts (`str.format`)."""
+    """One row of the catalogue: the words of one kind of finding. Templates are filled with the facts."""
 
     code: str
     name: str

@@ -201,7 +201,7 @@ def _slopes(function: str, a: Expr, b: Expr) -> tuple[Expr, ...]:
 
 
 def derivative(e: Expr, name: str) -> Expr:
-    """The derivative by a variable, for arithmetic, sqrt and exp. Activations and losses bring their own (formulas.py)."""
+    """The derivative by a variable, for arithmetic, sqrt and exp; activations and losses bring their own."""
     match e:
         case Var(n):
             return ONE if n == name else ZERO

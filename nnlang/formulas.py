@@ -74,7 +74,7 @@ class Dropout:
 
 
 def dropout(activation: Activation, rate: Expr) -> Dropout:
-    """The dropout of an activation (dsstne.md 7): inverted, except Sigmoid (dropped -> 0.5) and ELU/SELU (alpha dropout)."""
+    """The dropout of an activation (dsstne.md 7): inverted, but Sigmoid drops to 0.5 and ELU, SELU keep their moments."""
     keep = 1 - rate
     if activation is Activation.SIGMOID:
         return Dropout(Const(1.0), Const(0.0), Const(0.5))
@@ -86,7 +86,7 @@ def dropout(activation: Activation, rate: Expr) -> Dropout:
     return Dropout(1 / keep, Const(0.0), Const(0.0))
 
 
-# The margins are variables of their own: with targets 1 and 0 they always hold where they matter, and lowering drops them.
+# The margins are variables of their own: with targets 1 and 0 they hold wherever they matter, and lowering drops them.
 _below_one, _above_zero = Var("below_one"), Var("above_zero")
 MARGINS = {"below_one": _lt(a, Var("one_target")), "above_zero": _gt(a, Var("zero_target"))}
 _one_scale, _zero_scale = Var("one_scale"), Var("zero_scale")
@@ -117,7 +117,8 @@ LOSSES: Mapping[ErrorFunction, LossRow] = {
         by_z=True,
     ),
     ErrorFunction.DSMCE: LossRow(
-        p * (-(w * _one_scale) * (t * (_below_one * _ln_a))) + (1 - p) * (-(w * _zero_scale) * (_above_zero * _ln_not_a)),
+        p * (-(w * _one_scale) * (t * (_below_one * _ln_a)))
+        + (1 - p) * (-(w * _zero_scale) * (_above_zero * _ln_not_a)),
         p * ((w * _one_scale) * (t * (_below_one * (a - 1)))) + (1 - p) * ((w * _zero_scale) * (_above_zero * a)),
         by_z=True,
     ),

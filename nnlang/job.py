@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 
 from nnlang import ast, schema
 from nnlang.ast import Written
@@ -52,7 +52,7 @@ def check_job(source: Source, report: Report, limits: Limits = DEFAULTS) -> Job 
     return _job(job)
 
 
-def load_job(path: str | Path, limits: Limits = DEFAULTS) -> tuple[Job, Report]:
+def load_job(path: str | PathLike[str], limits: Limits = DEFAULTS) -> tuple[Job, Report]:
     """The job of a file, with the warnings about it; a `Stop` with all errors if it is not sound."""
     report = Report()
     job = check_job(read_source(path, limits), report, limits)

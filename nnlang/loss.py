@@ -18,7 +18,7 @@ CLASSES = (ErrorFunction.CROSS_ENTROPY, ErrorFunction.SMCE, ErrorFunction.DSMCE)
 
 
 def output_delta(forward: Forward, layer: Layer) -> tuple[Op, Op]:
-    """The delta [batch, unit] by the pre-activation, per example and not divided by the batch; and each row's error [batch]."""
+    """The delta [batch, unit] by the pre-activation, per example, not over the batch; each row's error [batch]."""
     if layer.activation is Activation.SOFTMAX and layer.index in forward.masks:
         raise stop(codes.NOT_YET_SUPPORTED, name=layer.name, what="SoftMax outputs with pDropout")
     values, formulas = _targets(forward, layer)
@@ -59,7 +59,7 @@ def _targets(forward: Forward, layer: Layer) -> tuple[dict[str, Op], dict[str, E
 def _shares(
     forward: Forward, layer: Layer, values: dict[str, Op], formulas: dict[str, Expr], weighted: bool
 ) -> tuple[dict[str, Op], dict[str, Expr]]:
-    """Boolean rows under SoftMax: targets are 1 / entries each, or the example's weight where there is one (dsstne.md 3.3)."""
+    """Boolean rows under SoftMax: targets are 1 / entries each, or the example's weight (dsstne.md 3.3)."""
     if weighted:
         return values, {**formulas, "t": Var("p")}
     values["share"] = forward.feed(layer, "target", "share")
@@ -107,9 +107,7 @@ def _bind(forward: Forward, layer: Layer, formulas: dict[str, Expr], e: Expr) ->
     return substitute(substitute(e, _margins(forward.network.loss)), formulas)
 
 
-def _unit_loss(
-    forward: Forward, layer: Layer, formulas: dict[str, Expr], bound: dict[str, Op]
-) -> tuple[Op, Op]:
+def _unit_loss(forward: Forward, layer: Layer, formulas: dict[str, Expr], bound: dict[str, Op]) -> tuple[Op, Op]:
     row = LOSSES[forward.network.loss.function]
     value = _ignoring(forward, layer, _bind(forward, layer, formulas, row.value))
     error = named(forward.pool, value, bound)
@@ -136,9 +134,7 @@ def _through_softmax(forward: Forward, layer: Layer, by_a: Expr, bound: dict[str
     return named(forward.pool, formula, {**bound, "g": slope, "total": total})
 
 
-def _class_loss(
-    forward: Forward, layer: Layer, formulas: dict[str, Expr], bound: dict[str, Op]
-) -> tuple[Op, Op]:
+def _class_loss(forward: Forward, layer: Layer, formulas: dict[str, Expr], bound: dict[str, Op]) -> tuple[Op, Op]:
     """error -sum c ln a, delta a sum(c) - c."""
     coefficient = _bind(forward, layer, formulas, CLASS_COEFFICIENT[forward.network.loss.function])
     c = named(forward.pool, coefficient, bound)

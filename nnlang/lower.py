@@ -39,7 +39,7 @@ ENTRIES = ("predict", "step", "gradient", "evaluate")
 
 @dataclass(frozen=True)
 class Structure:
-    """What of a training is compiled: the optimiser and which regularisers there are. Their numbers are run-time scalars."""
+    """What of a training is compiled: the optimiser and which regularisers there are; their numbers are scalars."""
 
     optimizer: Optimizer = Optimizer.SGD
     l2: bool = True
@@ -48,7 +48,7 @@ class Structure:
 
 @dataclass(frozen=True)
 class StateInfo:
-    """One state tensor: whose it is (`weight 0`, `bias 2`, `bn 3 scale`), what it is beside (`v`, `s` of an optimiser), its shape."""
+    """One state: whose it is (weight, bias, bn and a number), which part (`v`, `s` of an optimiser), its shape."""
 
     owner: str
     index: int
@@ -217,12 +217,13 @@ class Forward:
         scale, bias = self.norm(layer, "scale"), self.norm(layer, "bias")
         mean, variance = self.norm(layer, "mean"), self.norm(layer, "variance")
         x, y, v = Var("x"), Var("y"), Var("v")
+        variance_now: Op
         if self.training:
             axis = (self.units(layer.index),)
             batch_mean = self.pool.make(Reduce(Type(axis), "mean", value, BATCH))
             centred = named(self.pool, x - y, {"x": value, "y": batch_mean})
             square = named(self.pool, x * x, {"x": centred})
-            batch_variance = self.pool.make(Reduce(Type(axis), "mean", square, BATCH))
+            variance_now = self.pool.make(Reduce(Type(axis), "mean", square, BATCH))
             weight, bessel = self.low.scalar("bn_weight"), self.low.scalar("bessel")
             self.statistics += [
                 (mean, named(self.pool, x + (y - x) * v, {"x": mean, "y": batch_mean, "v": weight})),
@@ -231,13 +232,13 @@ class Forward:
                     named(
                         self.pool,
                         x + (y * Var("b") - x) * v,
-                        {"x": variance, "y": batch_variance, "v": weight, "b": bessel},
+                        {"x": variance, "y": variance_now, "v": weight, "b": bessel},
                     ),
                 ),
             ]
         else:
-            centred, batch_variance = named(self.pool, x - y, {"x": value, "y": mean}), variance
-        deviation = named(self.pool, call("sqrt", v + BATCH_NORM_EPSILON), {"v": batch_variance})
+            centred, variance_now = named(self.pool, x - y, {"x": value, "y": mean}), variance
+        deviation = named(self.pool, call("sqrt", v + BATCH_NORM_EPSILON), {"v": variance_now})
         normal = named(self.pool, x / y, {"x": centred, "y": deviation})
         return named(self.pool, x * y + v, {"x": normal, "y": scale, "v": bias})
 

@@ -1,4 +1,4 @@
-"""What a definition means: layers in propagation order, edges, weights, losses. Nothing optional, nothing textual but names.
+"""What a definition means: layers in propagation order, weights, losses. Nothing is optional, only names are text.
 
 Names stand here for people and files only; everything after `lower` speaks of numbers. One `Network` is the single
 input of lowering, of the float64 reference, of model files and of cost facts.
@@ -25,7 +25,9 @@ class LayerType(Enum):
 class Activation(Enum):
     """Activation functions; values as in DSSTNE's files (dsstne.md 0.3)."""
 
-    SIGMOID, TANH, RELU, LINEAR, PRELU, SOFTPLUS, SOFTSIGN, SOFTMAX, RELUMAX, LINEARMAX, ELU, LEAKY_RELU, SELU = range(13)
+    SIGMOID, TANH, RELU, LINEAR, PRELU, SOFTPLUS, SOFTSIGN, SOFTMAX, RELUMAX, LINEARMAX, ELU, LEAKY_RELU, SELU = range(
+        13
+    )
 
 
 class ErrorFunction(Enum):
@@ -131,7 +133,7 @@ class Layer:
 class Weight:
     """The matrix of one edge, [source units, target units], with the bias of its own that DSSTNE gives every edge.
 
-    A shared weight has no matrix of its own: it is that of `owner` (an index into `Network.weights`), transposed or not.
+    A shared weight has no matrix of its own: it is that of `owner` (an index in `Network.weights`), transposed or not.
     Weights stand in construction order (layers by `position`, then sources in order), the order of model files.
     """
 
@@ -157,7 +159,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Network:
-    """A resolved network. `data` holds the facts of every data set that a layer binds, by name, where they were given."""
+    """A resolved network. `data` holds the facts of every data set that a layer binds, where they were given."""
 
     name: str
     version: float
@@ -207,7 +209,9 @@ class Network:
         lines = ["network " + _pairs(head)]
         lines += ["data " + _pairs(_values(d)) for d in self.data]
         lines += [f"layer {layer.index} " + _pairs(_values(layer, "index")) for layer in self.layers]
-        lines += [f"weight {w.index} " + _pairs({**_values(w, "index"), "shape": list(self.shape(w))}) for w in self.weights]
+        lines += [
+            f"weight {w.index} " + _pairs({**_values(w, "index"), "shape": list(self.shape(w))}) for w in self.weights
+        ]
         return "\n".join(lines) + "\n"
 
 

@@ -55,7 +55,7 @@ class Op:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Feed(Op):
-    """What the feed hands in for a bound layer. part: `rows` the data, `weight` [batch], `share` 1 / stored entries [batch].
+    """What the feed hands in for a bound layer. part: `rows`, `weight` [batch], `share` [batch], 1 / stored entries.
 
     stored says what a csr feed's entries hold: `boolean` (1 each) or `analog`.
     """
@@ -146,7 +146,7 @@ class SegmentSum(Op):
 class Pointwise(Op):
     """A scalar expression of x0.. = args, broadcast by axis name.
 
-    slopes: derivatives by each argument as expressions of x0.. and y (the result); empty means differentiate the expression.
+    slopes: derivatives by each argument as expressions of x0.. and y (the result); empty: differentiate the expression.
     """
 
     expr: Expr
@@ -163,7 +163,7 @@ class View(Op):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Stored(Op):
-    """A pointwise value against a sparse target: `absent` everywhere but `stored` where the feed stores an entry (t its value)."""
+    """A formula of a sparse target: `absent` everywhere, but `stored` where the feed stores an entry (t its value)."""
 
     feed: Op
     absent: Expr
@@ -229,10 +229,10 @@ class Softmax(Op):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Walk(Op):
-    """The fused output: one walk over the leaves of a layer's units, so that logits, deltas and weight gradient never exist in full.
+    """The fused output: one walk over the leaves of a layer's units; logits, deltas, weight gradient never exist whole.
 
-    Its value is the input delta [batch, k], the sum over leaves by one balanced tree, then the epilogue (type `none` where
-    nobody needs it).
+    Its value is the input delta [batch, k]: the sum over leaves by one balanced tree, then the epilogue (type `none`
+    where nobody needs it).
     logits: stages from a leaf of h @ w to the activation (to the pre-activation with softmax); delta and value: what
     becomes of the tile `Leaf("a")`; updates: of w from `Leaf("dw")`, of the biases from `Leaf("db")`. With softmax a
     first walk finds each row's normaliser, and `mass` (a sum over stored entries) stands as `Leaf("mass")` in delta.

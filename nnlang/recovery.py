@@ -21,6 +21,7 @@ class Repair:
     feed: tuple[Token, ...] = ()
     facts: dict[str, object] = field(default_factory=dict)
     about_brackets: bool = False
+    misplaced: bool = False  # the word would be right inside another kind of bracket
     give_up: bool = False
 
 
@@ -42,7 +43,9 @@ def repair(accepted: frozenset[str], token: Token, last: Token | None, opened: l
     if token.type == "_COMMA":
         return _comma(accepted, token, last)
     if token.type == "_COLON":
-        return Repair(codes.UNEXPECTED, span_of(token), facts={"found": _PUNCTUATION[token.type]})
+        # In a list a comma in its place lets the value behind it stand.
+        feed = (Token.new_borrow_pos("_COMMA", ",", token),) if "_COMMA" in accepted else ()
+        return Repair(codes.UNEXPECTED, span_of(token), feed, {"found": _PUNCTUATION[token.type]}, misplaced=True)
     if token.type in ("RBRACE", "RBRACKET"):
         return _closing(accepted, token, last, opened, source)
     return _value(accepted, token, last, opened, source)
@@ -95,7 +98,7 @@ def _value(accepted: frozenset[str], token: Token, last: Token | None, opened: l
     at = "{}:{}".format(*source.position(opened[-1].start_pos or 0)) if opened else "its start"
     listed = token.type == "LBRACE" and len(opened) > 1 and opened[-2].type == "LBRACKET"
     feed = (*_closed(token), token) if listed and last is not None and last.type == "_COMMA" else _unnamed(token)
-    return Repair(codes.NAME_EXPECTED, span_of(token), feed, {"found": found, "opened": at})
+    return Repair(codes.NAME_EXPECTED, span_of(token), feed, {"found": found, "opened": at}, misplaced=True)
 
 
 def _closed(token: Token) -> tuple[Token, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nnlang.ops import Op, Pool, Stage, topological, uses
 
@@ -14,7 +14,7 @@ T = TypeVar("T", bound=Op)
 
 def rebuild(op: Op, new: Mapping[Op, Op], pool: Pool) -> Op:
     """The operation with operands replaced; itself where none was."""
-    changes = {}
+    changes: dict[str, Any] = {}
     for f in fields(op):
         old = getattr(op, f.name)
         value = _replace_in(old, new)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 from lark import Lark, Token, Transformer
@@ -121,7 +121,7 @@ class Document:
     comments: tuple[Comment, ...]
 
 
-def read_source(path: str | Path, limits: Limits = DEFAULTS) -> Source:
+def read_source(path: str | PathLike[str], limits: Limits = DEFAULTS) -> Source:
     """The text of a file, or of standard input for `-`; a `Stop` when it cannot be read, is too large or not UTF-8."""
     name = "<stdin>" if str(path) == "-" else str(path)
     try:
@@ -140,7 +140,7 @@ def read_source(path: str | Path, limits: Limits = DEFAULTS) -> Source:
         raise stop(codes.NOT_UTF8, Place(name, line=line), offset=error.start, byte=byte, line=line) from None
 
 
-def _read(path: str | Path, most: int) -> bytes:
+def _read(path: str | PathLike[str], most: int) -> bytes:
     if str(path) == "-":
         return sys.stdin.buffer.read(most)
     with open(path, "rb") as file:
@@ -177,6 +177,7 @@ class _Reading:
         self.tokens = self.repairs = 0
         self.faulty = False
         self.complete = False  # the root has ended
+        self.misplaced: set[tuple[str, int | None]] = set()  # codes, with the bracket inside which they were reported
         self.brackets_lost = False  # after a wrong bracket, further findings about brackets would be guesses
 
     def run(self) -> Node | None:
@@ -252,9 +253,13 @@ class _Reading:
             return False
         accepted = frozenset(parser.accepts())  # type: ignore[no-untyped-call]
         plan = repair(accepted, token, last, self.open, self.source)
-        if not (self.brackets_lost and plan.about_brackets):
+        # What a missing or surplus bracket makes of the text inside it looks wrong again and again.
+        inside = (plan.code.code, self.open[-1].start_pos if self.open else None)
+        if not (plan.about_brackets and self.brackets_lost) and not (plan.misplaced and inside in self.misplaced):
             self.fault(plan.code, plan.span, plan.facts)
-        self.brackets_lost = self.brackets_lost or plan.about_brackets
+        if plan.misplaced:
+            self.misplaced.add(inside)
+        self.brackets_lost = self.brackets_lost or plan.about_brackets or plan.misplaced
         return not plan.give_up and self.apply(parser, plan)
 
     def apply(self, parser: InteractiveParser, plan: Repair) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from nnlang.expressions import Const, Expr, Var, call, substitute
 from nnlang.formulas import MAX_MEAN, MEAN, MIN_MEAN, OPTIMIZERS, REGULARISED
 from nnlang.grad import Hook, add, adjoints
@@ -33,7 +35,9 @@ def step_roots(forward: Forward, structure: Structure | None) -> tuple[Op, ...]:
                 roots.append(forward.low.result(f"gradient {_number(state)}", mean))
         return tuple(roots)
     assert structure is not None
-    roots += [_update(forward, structure, state, found[state], users) for state, users in parameters.items() if state in found]
+    roots += [
+        _update(forward, structure, state, found[state], users) for state, users in parameters.items() if state in found
+    ]
     roots += [forward.pool.make(Assign(s.type, s, value)) for s, value in forward.statistics]
     return tuple(roots + _clips(forward))
 
@@ -63,7 +67,7 @@ def _hooks(forward: Forward) -> dict[Op, Hook]:
         if layer.sparseness is not None and forward.training:
             hooks[forward.activations[index]] = _penalty(forward, layer, layer.sparseness)
         if layer.delta_norm > 0 and index in forward.preactivations:
-            hooks[forward.preactivations[index]] = lambda delta, layer=layer: _clipped(forward, layer, delta)
+            hooks[forward.preactivations[index]] = partial(_clipped, forward, layer)
     return hooks
 
 
@@ -94,7 +98,9 @@ def _clipped(forward: Forward, layer: Layer, delta: Op) -> Op:
 def _update(forward: Forward, structure: Structure, state: Op, gradient: Op, users: int) -> Op:
     low, info = forward.low, forward.low.states[_number(state)]
     row = OPTIMIZERS[structure.optimizer]
-    extra = [low.state(StateInfo(info.owner, info.index, f"{info.part}{s}", info.axes, info.transposed)) for s in row.states]
+    extra = [
+        low.state(StateInfo(info.owner, info.index, f"{info.part}{s}", info.axes, info.transposed)) for s in row.states
+    ]
     mean = REGULARISED[structure.l2, structure.l1] if info.owner == "weight" else (MEAN,)
     share: dict[str, Expr] = {"inv": Var("inv") * Const(1 / users)}
     body = tuple((name, substitute(e, share)) for name, e in (*mean, *row.body))
@@ -115,7 +121,7 @@ def _scalars(structure: Structure, weight: bool) -> list[str]:
 
 def _clips(forward: Forward) -> list[Op]:
     """WeightNorm of every unshared matrix into a layer that asks for it."""
-    found = []
+    found: list[Op] = []
     for weight in forward.network.weights:
         layer = forward.network.layers[weight.target]
         if layer.weight_norm > 0 and weight.owner is None:

@@ -1,4 +1,4 @@
-"""What one call of an entry point gets: the step block with its run-time scalars, and a slot of data for each bound layer."""
+"""What one call of an entry point gets: the step block with its scalars, a slot of data for each bound layer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Slot:
         return int(self.columns[first]), int(self.columns[last])
 
     def stored(self, tile: Tensor, first: int, last: int) -> tuple[Tensor, Tensor, Tensor]:
-        """The values of a tile [units first..last-1, m] at the stored entries, their rows, and where they stand in it."""
+        """The values of a tile [units first..last-1, m] at stored entries, their rows, and where they stand in it."""
         start, end = self.span(first, last)
         where = self.flat[start:end] - first * self.m
         return torch.index_select(tile.view(-1), 0, where), self.rows[start:end], where
@@ -56,7 +56,7 @@ class Slot:
 
 @dataclass
 class Block:
-    """The step block: how many rows, which examples, where in the run, the scalars by name; and memory for buffers and tiles."""
+    """The step block: rows, examples, the place in the run, scalars by name; memory for buffers and tiles."""
 
     rows: int
     ids: Tensor  # [rows] global example numbers

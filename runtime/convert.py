@@ -95,7 +95,8 @@ class _Findings:
 def convert(request: Request, progress: Progress = lambda done, total, lines: None) -> Conversion:
     """Convert as asked and write the files; raises `Stop` for wrong requests, wrong inputs and full disks.
 
-    About 100 MB/s of text on one core; memory holds the entries (4 bytes each, analog 8) about twice.
+    Measured on one core of an EPYC server: 303 MB of text with 19.8 million entries in 2.2 s and 0.6 GB (indicator).
+    Memory holds the entries (4 bytes each, analog 8) about four times while the file is written and read back.
     """
     begin = time.perf_counter()
     check(request)

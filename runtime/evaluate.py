@@ -66,6 +66,9 @@ def split(ratings: Path_, kept: Path_, held: Path_, fraction: float, seed: int, 
     if not len(found.rows.index):
         raise stop(data_codes.NO_ROWS, Place(str(ratings)), path=ratings, bad=found.bad_count)
     stay, out = holdout(found.rows.distinct(), fraction, seed)
+    if not len(out.index):
+        hint = "no user has two entries, so that one could be held out"
+        raise stop(data_codes.NO_ENTRIES, Place(str(ratings)), path=ratings, samples=len(found.samples), hint=hint)
     labels = [decoded(label) for label, _ in features.items()]
     atomic_text(kept, _lines(found.samples, labels, stay))
     atomic_text(held, _lines(found.samples, labels, out))

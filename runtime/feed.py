@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -112,7 +113,12 @@ def _bound(network: Network, info: SlotInfo, datasets: Mapping[str, DataSet]) ->
         raise stop(codes.MISSING_DATA, layer=layer.name, dataset=info.dataset, found=found)
     if data.facts.units > info.units:
         place = Place(data.path) if data.path else None
-        facts = {"dataset": data.name, "found": data.facts.units, "layer": layer.name, "units": info.units}
+        facts: dict[str, Any] = {
+            "dataset": data.name,
+            "found": data.facts.units,
+            "layer": layer.name,
+            "units": info.units,
+        }
         raise stop(codes.NARROW_LAYER, place, **facts)
     return data
 
@@ -121,7 +127,11 @@ def _examples(datasets: Sequence[DataSet]) -> int:
     first = datasets[0]
     for other in datasets[1:]:
         if other.facts.examples != first.facts.examples:
-            facts = {"found": other.facts.examples, "other": first.name, "expected": first.facts.examples}
+            facts: dict[str, Any] = {
+                "found": other.facts.examples,
+                "other": first.name,
+                "expected": first.facts.examples,
+            }
             raise stop(codes.EXAMPLES_DIFFER, Place(other.path) if other.path else None, name=other.name, **facts)
     return first.facts.examples
 

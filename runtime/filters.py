@@ -59,5 +59,6 @@ def read_filter(
     Removal looks at no value; scaling by 0, or by none written, removes. A second line of a sample replaces the first,
     unknown samples and features are passed over.
     """
-    found = read_signals(path, features, samples=samples, values=mode is FilterMode.SCALE)
-    return Filter(found.rows.distinct(), mode), found
+    scale = mode is FilterMode.SCALE
+    found = read_signals(path, features, samples=samples, values=scale)
+    return Filter(found.rows.distinct() if scale else found.rows, mode), found  # removing twice is removing once

@@ -14,6 +14,7 @@ from nnlang.runtime.vocabulary import Vocabulary
 
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 _LARGEST = 2**31 - 2
+_GAPS = 1_000_000  # numbers without a label cost memory: some are normal, a stray number of 2 billion is a mistake
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -33,6 +34,10 @@ def read(path: str | os.PathLike[str]) -> Vocabulary:
         seen[label] = lines_of[number] = line
         labels.append(label)
         numbers.append(number)
+    if numbers and max(numbers) > _GAPS + 100 * len(numbers):
+        raise _bad(
+            path, lines_of[max(numbers)], f"its number {max(numbers)} is far too large for {len(numbers)} labels"
+        )
     return Vocabulary(labels, numbers)
 
 
@@ -47,7 +52,8 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
 
 def text(vocabulary: Vocabulary) -> bytes:
     """The content of the index file of a vocabulary, in the order of numbers (DSSTNE: of a hash table)."""
-    return b"".join(b"%s\t%d\n" % item for item in vocabulary.items())
+    content = b"".join(b"%s\t%d\n" % item for item in vocabulary.items())
+    return _BOM + content if content.startswith(_BOM) else content  # readers drop one mark, a label's own must stay
 
 
 def write(path: str | os.PathLike[str], vocabulary: Vocabulary) -> None:

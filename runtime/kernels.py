@@ -1,10 +1,10 @@
-"""What an emitted CPU module calls beside torch: sums with a fixed order, sparse gathers, counter-based random masks."""
+"""What an emitted CPU module calls beside torch: sums in a fixed order, sparse gathers, counter-based masks."""
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from nnlang.formulas import MAX_LOG
 from nnlang.runtime.block import Block, Slot
@@ -101,7 +101,7 @@ class Normaliser:
 
     def add(self, tile: Tensor, leaf: int) -> None:
         """Takes the next leaves of logits; the tile is used up."""
-        for part in tile.split(leaf):
+        for part in torch.split(tile, leaf):
             peak = part.amax(0)
             self._peaks.append(peak)
             self._sums.append(part.sub_(peak).exp_().sum(0))
@@ -117,7 +117,7 @@ class Normaliser:
 
 def gather_sum(slot: Slot, w: Tensor, values: Tensor | None, out: Tensor) -> Tensor:
     """The sum of the rows of w that each sparse row stores [rows, n], by the slot's leaves of features and one tree."""
-    bags = F.embedding_bag(
+    bags = functional.embedding_bag(
         slot.index, w, slot.bags, mode="sum", include_last_offset=True, per_sample_weights=values
     )
     parts = bags.view(out.shape[0], -1, out.shape[1])
@@ -127,11 +127,11 @@ def gather_sum(slot: Slot, w: Tensor, values: Tensor | None, out: Tensor) -> Ten
 
 
 def segment_sum(slot: Slot, delta: Tensor, values: Tensor | None, first: int, last: int) -> Tensor:
-    """For features first..last-1 the sum of the delta rows that store them [last - first, n], in the order of examples."""
+    """For features first..last-1 the sum of the delta rows that store them [last - first, n], in order of examples."""
     start, end = int(slot.columns[first]), int(slot.columns[last])
     if start == end:
         return delta.new_zeros(last - first, delta.shape[1])
-    return F.embedding_bag(
+    return functional.embedding_bag(
         slot.rows[start:end],
         delta,
         slot.columns[first : last + 1] - start,
@@ -142,14 +142,14 @@ def segment_sum(slot: Slot, delta: Tensor, values: Tensor | None, first: int, la
 
 
 def denoise(slot: Slot, block: Block, layer: int, rate: float) -> Tensor:
-    """The values of a slot's entries after denoising: dropped with probability rate, survivors scaled by 1 / (1 - rate)."""
+    """The values of a slot's entries after denoising: dropped at the rate, survivors scaled by 1 / (1 - rate)."""
     keep = uniform_entries(block.seed, layer, block.epoch, slot.example, slot.index) >= rate
     values = keep.to(block.dtype).mul_(1.0 / (1.0 - rate))
     return values if slot.values is None else values.mul_(slot.values)
 
 
 def densify(slot: Slot, values: Tensor | None, out: Tensor) -> Tensor:
-    """The dense rows of a slot [rows, units]: its values where it stores an entry (1 where it keeps none), 0 elsewhere."""
+    """The dense rows of a slot [rows, units]: its values (1 without) where it stores an entry, 0 elsewhere."""
     flat = out.zero_().view(-1)
     position = slot.row * out.shape[1] + slot.index
     if values is None:

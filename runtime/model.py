@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nnlang.codes import model as codes
 from nnlang.diagnostics import Place, stop
 from nnlang.network import Network, Training
-from nnlang.runtime import container, modelarrays, modelread, modelrecord, modelwrite
+from nnlang.runtime import container, layout, modelarrays, modelread, modelrecord, modelwrite
 from nnlang.runtime.files import atomic_write
 
 Float32 = NDArray[np.float32]
@@ -61,8 +61,8 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     root = modelwrite.root(model.network, model.weights, model.biases, model.batch_norm, interval)
     record = {name: getattr(model, name) for name in _PLAIN}
     own = modelrecord.pack(root, record, model.labels, model.state)
-    needed = container.size(root, own)
-    atomic_write(path, lambda ready: container.write(ready, root, {modelrecord.GROUP: own}), needed=needed)
+    needed = layout.size(root, own)
+    atomic_write(path, lambda ready: layout.write(ready, root, {modelrecord.GROUP: own}), needed=needed)
 
 
 def load(path: str | os.PathLike[str]) -> Model:

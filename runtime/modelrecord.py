@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from nnlang.codes import model as codes
 from nnlang.diagnostics import Stop, stop
 from nnlang.network import Network, Training
-from nnlang.runtime.container import Container, Found, Group, Variable, digest, to_bytes, to_text
+from nnlang.runtime.container import Container, Found
+from nnlang.runtime.layout import Group, Variable, digest, storable, to_bytes, to_text
 from nnlang.runtime.modelwrite import narrow
 from nnlang.runtime.record import decode, encode
 from nnlang.version import __version__
@@ -163,7 +164,7 @@ def _differences(exact: Any, found: Any, where: str) -> Iterator[str]:
         if narrow(exact) != narrow(found):
             yield where
     elif isinstance(exact, str) and isinstance(found, str):
-        if exact.rstrip("\0") != found:  # NetCDF pads text with zeros
+        if storable(exact) != found:
             yield where
     elif exact != found:
         yield where

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlang.network import Kind, Layer, LayerType, Network, Sparseness, Weight
-from nnlang.runtime.container import Group, Value, Variable
+from nnlang.runtime.layout import Group, Value, Variable
 
 Float32 = NDArray[np.float32]
 Named = dict[str, Value]

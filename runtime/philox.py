@@ -20,7 +20,12 @@ Words = NDArray[np.uint64]
 def philox(key: int, c0: Words, c1: Words, c2: int, c3: int) -> tuple[Words, Words, Words, Words]:
     """The four 32-bit words (in uint64 arrays) of each counter (c0, c1, c2, c3) under a 64-bit key."""
     c0, c1 = np.broadcast_arrays(c0, c1)
-    words = (c0.copy(), c1.copy(), np.full(c0.shape, c2 & 0xFFFFFFFF, np.uint64), np.full(c0.shape, c3 & 0xFFFFFFFF, np.uint64))
+    words = (
+        c0.copy(),
+        c1.copy(),
+        np.full(c0.shape, c2 & 0xFFFFFFFF, np.uint64),
+        np.full(c0.shape, c3 & 0xFFFFFFFF, np.uint64),
+    )
     k0, k1 = key & 0xFFFFFFFF, (key >> 32) & 0xFFFFFFFF
     for _ in range(10):
         words = _round(words, np.uint64(k0), np.uint64(k1))
@@ -47,7 +52,7 @@ def uniform_entries(seed: int, layer: int, epoch: int, example: Tensor, feature:
 
 
 def keep_units(seed: int, layer: int, step: int, examples: Tensor, units: int) -> Tensor:
-    """Uniform numbers keyed by (seed, layer, step, example, unit): float32 [examples, units]; four units share a counter."""
+    """Uniform numbers keyed by (seed, layer, step, example, unit), float32 [examples, units]."""
     groups = np.arange(-(-units // 4), dtype=np.uint64)
     rows = examples.numpy().astype(np.uint64)
     words = philox(seed, groups[None, :], rows[:, None], step, _stream(layer, 2))

@@ -288,7 +288,7 @@ def _judge_signals(request: Request, signals: Signals, report: Report) -> None:
     if not signals.samples:
         raise stop(data_codes.NO_ROWS, Place(str(path)), path=path, bad=signals.bad_count)
     for file, line, reason in signals.bad:
-        report(data_codes.LINE_SKIPPED, Place(file, line=line), reason=REASONS[reason])
+        report(data_codes.LINE_SKIPPED, Place(file, line=line), reason=REASONS[reason], help="mend the line")
     if signals.bad_count > len(signals.bad):
         left = signals.bad_count - len(signals.bad)
         more = {"count": left, "place": f"after {file}:{line}"}

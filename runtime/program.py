@@ -70,7 +70,14 @@ class Program:
         return self.compiled.lowered[entry].results
 
     def run(
-        self, entry: str, batch: Batch, step: Mapping[str, float] | None = None, *, seed: int = 0, epoch: int = 0, steps: int = 0
+        self,
+        entry: str,
+        batch: Batch,
+        step: Mapping[str, float] | None = None,
+        *,
+        seed: int = 0,
+        epoch: int = 0,
+        steps: int = 0,
     ) -> tuple[Tensor, ...]:
         """Runs an entry point on a batch; `step` are the scalars of this step."""
         given = {"inv": 1.0 / max(1, batch.rows), **self._scalars, **(step or {})}
@@ -181,5 +188,5 @@ def load_source(source: str) -> types.ModuleType:
     """The module of an emitted text. The text holds nothing but our own statements over numbered names."""
     name = f"nnlang_generated_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
     module = types.ModuleType(name)
-    exec(compile(source, f"<{name}>", "exec"), module.__dict__)  # noqa: S102 - the CPU target is Python text
+    exec(compile(source, f"<{name}>", "exec"), module.__dict__)
     return module

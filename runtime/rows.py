@@ -137,7 +137,7 @@ def _last_of_equal(
     sample: NDArray[np.int32], index: NDArray[np.int32], times: NDArray[np.float64] | None, features: int
 ) -> Positions | None:
     """Which pairs stay when of equal ones the last counts, in their order; None where all differ."""
-    keys = np.sort(sample * np.int64(features) + index)
+    keys = np.sort(sample * np.int64(features) + index, kind="stable")  # mostly runs already: a third of the time
     if not (keys[1:] == keys[:-1]).any():
         return None
     order = np.lexsort((index, sample)) if times is None else np.lexsort((times, index, sample))

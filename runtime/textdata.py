@@ -93,7 +93,8 @@ def parse(block: Block, *, values: bool) -> Parsed:
     value, bare, extra = None, 0, 0
     if values:
         value, bare, extra, wrong = _values(text, marks, point, returns)
-        reason[np.searchsorted(offsets, wrong, "right") - 1] = NOT_A_NUMBER
+        lines = np.searchsorted(offsets, wrong, "right") - 1
+        reason[lines[reason[lines] == GOOD]] = NOT_A_NUMBER
     parsed = Parsed(
         block, text, marks.line_start, marks.at[marks.first] - marks.line_start, offsets, start, length, value,
         extra=extra, bare=bare,

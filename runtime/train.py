@@ -1,4 +1,4 @@
-"""Training: epochs of batches through the step entry, with checkpoints, resume, brake and honest errors (dsstne.md 5.3)."""
+"""Training: epochs of batches through the step entry, with checkpoints, resume and brake (dsstne.md 5.3)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Event:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training gave: the model, epochs done in all, the last epoch's error, seconds, whether it was interrupted."""
+    """What a training gave: the model, epochs done, the last one's error, seconds, whether it was interrupted."""
 
     model: Model
     epochs: int
@@ -82,6 +82,7 @@ def train(
     run.model = Model(network, {}, {}, labels=dict(labels or {}), definition=definition, training=settings)
     run.model.versions = versions()
     if not (resume and run.resume()):
+        checkpoint.discard(output)  # of an older run under this name: a later --resume must not take them up
         run.program.initialise(settings.seed)
     return run.go(interrupted or _never)
 
@@ -221,7 +222,7 @@ class Run:
     def _diverged(self, error: float) -> Exception:
         bad = next((info for info, t in self.program.states.items() if not bool(torch.isfinite(t).all())), None)
         where = f"; the first values that are not finite stand in {self._told(bad)}" if bad else ""
-        facts = {"error": error, "epoch": self.at.epoch + 1, "batch": self.at.batch + 1, "where": where}
+        facts: dict[str, Any] = {"error": error, "epoch": self.at.epoch + 1, "batch": self.at.batch + 1, "where": where}
         kept = self._kept or "none was written yet"
         return stop(codes.DIVERGENCE, None, **facts, alpha=self.settings.alpha, checkpoint=kept)
 

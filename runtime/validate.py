@@ -31,7 +31,9 @@ class Check:
     passed: bool
 
 
-def gradient_check(network: Network, datasets: Mapping[str, DataSet], seed: int = 12345, batch: int = 64) -> list[Check]:
+def gradient_check(
+    network: Network, datasets: Mapping[str, DataSet], seed: int = 12345, batch: int = 64
+) -> list[Check]:
     """Compares gradients with centred differences of the error on the first examples, in validation mode.
 
     DeltaBoost, DeltaNorm and the sparseness penalty change deltas and not the error; they are off here.

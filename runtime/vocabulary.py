@@ -7,6 +7,7 @@ up to eight bytes (500,000 labels of 27,000 kinds, one core of an EPYC server th
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -103,6 +104,7 @@ class _Edges:
 
     def __init__(self) -> None:
         self.count = 1  # states, the root included
+        self._salt = np.uint64(secrets.randbits(64))  # so that nobody can write labels that share one slot
         self._resize(12)
         self._from = np.zeros(1, np.int64)
         self._word = np.zeros(1, np.uint64)
@@ -119,7 +121,7 @@ class _Edges:
         return found
 
     def _slots(self, state: Positions, word: NDArray[np.uint64]) -> Positions:
-        mixed = (word ^ (state.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F))) * _FACTOR
+        mixed = (word ^ self._salt ^ (state.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F))) * _FACTOR
         mixed ^= mixed >> np.uint64(29)
         return ((mixed * _FACTOR) >> np.uint64(64 - self._bits)).astype(np.int64)
 

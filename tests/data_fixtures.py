@@ -23,6 +23,16 @@ DENSE: dict[str, Any] = {
     "name": "image", "attributes": 0, "kind": 1, "dataType": 8, "dimensions": 3, "width": 2, "height": 2, "length": 1,
     "examplesDim": 2, "dataDim": 8, "data": ("u1", "dataDim", [0, 1, 2, 3, 252, 253, 254, 255]),
 }  # fmt: skip
+ANALOG: dict[str, Any] = {
+    **SPARSE_BOOLEAN,
+    "attributes": 1,
+    "dataType": 4,
+    "sparseData": ("f4", "sparseDataDim", np.arange(9) + 0.5),
+}
+INDEXED: dict[str, Any] = {**SPARSE_BOOLEAN, "attributes": 3 | 64, "uniqueExamplesDim": 3, "examplesDim": 5,
+           "sparseStart": ("u4", "uniqueExamplesDim", [0, 3, 6]), "sparseEnd": ("u8", "uniqueExamplesDim", [3, 6, 9]),
+           "index": ("u4", "examplesDim", [2, 0, 0, 1, 2])}  # fmt: skip
+CLASSES: dict[str, Any] = {**DENSE, "attributes": 2, "dataType": 0, "dataDim": 2, "data": ("u4", "dataDim", [3, 0])}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from nnlang.diagnostics import Stop, render
+from nnlang.diagnostics import DATA, Code, Stop, render
 from nnlang.network import Network, Optimizer, Training
 from nnlang.runtime.checkpoint import discard
 from nnlang.runtime.model import Model, load, save
@@ -68,6 +68,17 @@ def failure(path: Path) -> Stop | None:
     except Stop as stop:
         return stop
     return None
+
+
+def told(found: Stop | None, code: Code, words: str, exit_code: int = DATA) -> None:
+    """Assert that a failure is this one finding, with these words, a remedy and the exit code."""
+    assert found is not None
+    assert [d.code for d in found.diagnostics] == [code]
+    assert found.exit_code == exit_code
+    text = render(found.diagnostics)
+    assert words in text
+    assert "= help:" in text
+    assert "{" not in text
 
 
 def kill_writers(path: Path, count: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import torch
 
@@ -33,7 +32,13 @@ def datasets(case: Case) -> dict[str, DataSet]:
             entries = None if facts.boolean else values[present].astype(np.float32)
             width = values.shape[1]
             found[facts.name] = sparse_set(
-                facts.name, offsets, np.nonzero(present)[1], entries, width=width, weight=weight, ignore_zero=facts.ignore_zero
+                facts.name,
+                offsets,
+                np.nonzero(present)[1],
+                entries,
+                width=width,
+                weight=weight,
+                ignore_zero=facts.ignore_zero,
             )
         else:
             found[facts.name] = dense_set(facts.name, values.astype(np.float32), weight=weight)
@@ -81,5 +86,3 @@ def masks(network: Network, rows: int, step: int = 0) -> dict[int, np.ndarray]:
 def distance(found: np.ndarray, expected: np.ndarray) -> float:
     """||found - expected|| / ||expected||."""
     return float(np.linalg.norm(found - expected) / max(np.linalg.norm(expected), 1e-12))
-
-

@@ -285,7 +285,7 @@ TABLE = st.dictionaries(LABEL, st.dictionaries(LABEL, VALUE, max_size=6), min_si
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(table=TABLE, analog=st.booleans())
 def test_text_comes_back(
     tmp_path_factory: pytest.TempPathFactory, table: dict[str, dict[str, float]], analog: bool

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnlang import ast, schema
@@ -291,6 +291,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(
     st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4), st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES))
 )

@@ -67,3 +67,7 @@ def test_codes_are_well_formed(code: str) -> None:
     row = catalogue()[code]
     assert row.code[:2] == "NN" and row.code[2:].isdigit() and len(row.code) == 5
     assert row.message and not row.message.endswith(".")
+
+
+def test_every_error_of_the_language_says_what_to_do() -> None:
+    assert [row.code for row in OURS if isinstance(row, Code) and row.severity == "error" and not row.help] == []

@@ -29,13 +29,16 @@ FLOORS = {
     "nnlang.job": 1,
     "nnlang.legality": 1,
     "nnlang.network": 1,
+    "nnlang.notes": 1,
     "nnlang.ops": 1,
     "nnlang.recovery": 1,
     "nnlang.resolve": 1,
     "nnlang.schema": 1,
     "nnlang.shapes": 1,
+    "nnlang.sharing": 1,
     "nnlang.suggest": 1,
     "nnlang.syntax": 1,
+    "nnlang.topology": 1,
     "nnlang.words": 1,
     # 2: from meaning to operations
     "nnlang.grad": 2,
@@ -50,6 +53,7 @@ FLOORS = {
     "nnlang.rules": 3,
     # 4: plan and module text
     "nnlang.codegen": 4,
+    "nnlang.compiler": 4,
     # 5: numbers
     "nnlang.runtime": 5,
     # 6: many runs

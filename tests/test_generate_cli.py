@@ -54,7 +54,8 @@ def test_dsstnes_flags_make_dsstnes_files(folder: Path) -> None:
 def test_long_flags_and_json(folder: Path) -> None:
     done = run(
         folder, "generate", "--dataset", "x", "--input", "table.csv", "--output", "x.nc", "--features", "f",
-        "--samples", "s", "--create", "--columns", "user, item, rating", "--type", "analog", "--min-value", "2", "--json",
+        "--samples", "s", "--create", "--columns", "user, item, rating", "--type", "analog", "--min-value", "2",
+        "--json",
     )  # fmt: skip
     assert done.exit_code == 0
     found = json.loads(done.stdout)

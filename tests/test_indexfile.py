@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nnlang.codes import data as codes
@@ -42,6 +42,7 @@ def test_the_file_of_dsstnes_test(tmp_path: Path) -> None:
         (b"a\t\n", "not a number"),
         (b"a\t9999999999\n", "not a number"),
         (b"a\t0x7\n", "not a number"),
+        (b"a\t2000000000\n", "far too large"),
         ("a\t٣\n".encode(), "not a number"),
         (b"a\0b\t7\n", "NUL"),
     ],
@@ -63,6 +64,7 @@ def test_marks_and_carriage_returns_are_no_part_of_labels(tmp_path: Path) -> Non
     assert indexfile.read_labels(path) == ("a", "b")
 
 
+@example(labels=[b"\xef\xbb\xbf"])
 @given(labels=st.lists(LABEL, min_size=1, max_size=20, unique=True))
 def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, labels: list[bytes]) -> None:
     path = tmp_path_factory.mktemp("index") / "index"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import random
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +53,7 @@ def outcome(text: str, limits: Limits | None = None) -> tuple[Node | None, list[
     return root, [d.code.code for d in report.sorted()]
 
 
+EXAMPLES = [p.read_text(encoding="utf-8") for p in sorted(Path("examples").glob("*/*.json"))]
 TEXTS = Path(__file__).parent / "syntax"
 GOOD: list[str] = json.loads((TEXTS / "good.json").read_text(encoding="utf-8"))
 BAD: list[str] = json.loads((TEXTS / "bad.json").read_text(encoding="utf-8"))
@@ -192,6 +197,31 @@ def test_several_slips_are_reported_in_one_run() -> None:
     assert outcome(text)[1] == ["NN132", "NN121", "NN111", "NN130", "NN120", "NN133"]
 
 
+def _slip(rng: random.Random) -> tuple[str, int]:
+    """An example with one sign too few or too many, and the line where that happened."""
+    text = rng.choice(EXAMPLES)
+    place = rng.choice([i for i, c in enumerate(text) if c in '{}[],:"'])
+    kept = text[place + 1 :] if rng.random() < 0.7 else rng.choice('{}[],:"') + text[place:]
+    return text[:place] + kept, text.count("\n", 0, place) + 1
+
+
+def test_one_slip_is_one_finding_near_its_place() -> None:
+    rng = random.Random(3)
+    counts: list[int] = []
+    near = 0
+    for _ in range(300):
+        text, line = _slip(rng)
+        report = Report()
+        parse(Source("x", text), report)
+        lines = [int(str(d.place).split(":")[1]) for d in report.errors]
+        if lines:  # a slip in a comment or in a string may be none
+            counts.append(len(lines))
+            near += min(abs(found - line) for found in lines) <= 1
+    assert max(counts) <= 3
+    assert counts.count(1) > 0.9 * len(counts)
+    assert near > 0.95 * len(counts)
+
+
 @pytest.mark.parametrize(
     ("limits", "good", "bad", "code"),
     [
@@ -208,6 +238,7 @@ def test_limits(limits: Limits, good: str, bad: str, code: str) -> None:
     assert outcome(bad, limits)[1] == [code]
 
 
+@pytest.mark.full
 def test_limits_of_tokens() -> None:
     assert outcome("[" + "1," * 149_998 + "1, 1]")[1] == ["NN151"]
 
@@ -256,6 +287,18 @@ def test_bytes_that_are_not_utf8_are_refused(raw: bytes, tmp_path: Path) -> None
     path.write_bytes(raw)
     with pytest.raises(Stop, match="NN102"):
         read_source(path)
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"[1]")))
+    assert read_source("-") == Source("<stdin>", "[1]")
+
+
+def test_texts_read_at_the_same_time_do_not_mix() -> None:
+    texts = [f"// {i}\n[{i}] // end of {i}" for i in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        documents = list(pool.map(lambda text: read(Source("x", text), Report()), texts))
+    assert [[c.text for c in d.comments] for d in documents] == [[f"// {i}", f"// end of {i}"] for i in range(40)]
 
 
 @pytest.mark.parametrize("name", ["missing.json", "", "a\0b", "x" * 5_000])

@@ -79,6 +79,7 @@ TEXT = st.lists(st.sampled_from([b"\t", b":", b",", b"\n", b"\r", b"\r\n", b"\0"
 
 @example(data=b"", values=False, size=5)
 @example(data=b"\r", values=False, size=5)
+@example(data=b"\ta,\r\t", values=True, size=1)
 @example(data=b"u\ta,1:b,2:,3::c\n\nx:y,z\ta\r\n", values=True, size=5)
 @given(data=TEXT, values=st.booleans(), size=st.integers(1, 50))
 def test_blocks_read_as_lines_do(

@@ -1,4 +1,4 @@
-"""The CPU target: plans as plain torch calls in a module that a person can read, chunked so that tiles stay in cache."""
+"""The CPU target: plans as plain torch calls in a module that a person can read, in chunks that stay in cache."""
 
 from nnlang.codegen.cpu.emit import emit
 

@@ -235,4 +235,3 @@ LAUNCHES: Mapping[str, Callable[[Scope, Launch], list[str]]] = {
     "segment_sum_update": _fused_update,
     "walk": lambda scope, launch: [line[4:] for line in walk.emit(scope, launch).splitlines()],
 }
-

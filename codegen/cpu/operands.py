@@ -100,9 +100,7 @@ def formula(e: Expr, names: Mapping[str, Value], dest: str, shape: str, first_ti
     return tiles + printer.lines
 
 
-def body(
-    update: tuple[tuple[str, Expr], ...], names: Mapping[str, Value], shape: str
-) -> list[str]:
+def body(update: tuple[tuple[str, Expr], ...], names: Mapping[str, Value], shape: str) -> list[str]:
     """The statements of an optimiser's assignments, in place."""
     lines: list[str] = []
     tiles = 0

@@ -112,9 +112,7 @@ def _first_walk(scope: Scope, op: Walk, holes: dict[str, object]) -> str:
     mass += ["mass = torch.zeros(m, dtype=block.dtype).index_add_(0, rows, c)"]
     comment = " and the logits of the stored entries" if reads_a else ""
     return (
-        FIRST_WALK.format(
-            **holes, gather=indented(gather, 2), mass=indented(mass), mass_comment=comment
-        ).lstrip("\n")
+        FIRST_WALK.format(**holes, gather=indented(gather, 2), mass=indented(mass), mass_comment=comment).lstrip("\n")
         + "\n"
     )
 
@@ -163,7 +161,9 @@ def _sparse_loss(scope: Scope, op: Walk, delta: Stored, leaf_units: int, error: 
 def _absent_error(scope: Scope, value: Stored, leaf_units: int) -> list[str]:
     """The error of every unit of the tile as if nothing were stored, by leaves."""
     match value.absent:
-        case Call("mul", (factor, Call("max", (Call("log1p", (Call("neg", (Var(x),)),)), Const(low))))) if low == -MAX_LOG:
+        case Call("mul", (factor, Call("max", (Call("log1p", (Call("neg", (Var(x),)),)), Const(low))))) if (
+            low == -MAX_LOG
+        ):
             names = {f"x{i}": scope.tile(v) for i, v in enumerate(value.args)}
             if names[x].text == "a" and all(names[n].shape == "scalar" for n in variables(factor)):
                 return [f"leaf_log_sums(errors, a, {leaf_units}, {_python(factor, names)})"]
@@ -206,7 +206,9 @@ def gradient_product(
     """g = left @ right, with the mean and L2 of the first assignment riding on the product where they stand there."""
     first = steps[0][1] if steps else Const(0.0)
     match first:
-        case Call("add", (Call("mul", (s, Var("g"))), Call("mul", (d, Var("w"))))) if "inv" in variables(s) and d == Var("lambda"):
+        case Call("add", (Call("mul", (s, Var("g"))), Call("mul", (d, Var("w"))))) if "inv" in variables(
+            s
+        ) and d == Var("lambda"):
             riding = f"beta={names['lambda'].text}, alpha={_python(s, names)}"
             return [f"torch.addmm({w}, {left}, {right}, {riding}, out=g)"], steps[1:]
     return [f"torch.mm({left}, {right}, out=g)"], steps
@@ -223,4 +225,3 @@ def _python(e: Expr, names: dict[str, Value]) -> str:
         case Const(value):
             return repr(value)
     raise AssertionError(e)
-

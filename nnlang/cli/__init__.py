@@ -5,6 +5,7 @@ Nothing heavy is imported before a command runs: `nnlang --help` and `nnlang lin
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import sys
@@ -80,6 +81,9 @@ app.add_typer(data.app, name="data")
 
 def main() -> None:
     """The console script: runs `sys.argv` and exits with the code that design.md 6 gives the outcome."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to fail
     sys.exit(run_command(sys.argv[1:]))
 
 

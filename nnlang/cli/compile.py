@@ -85,7 +85,7 @@ def _write(texts: dict[str, str], wanted: str, folder: Path | None) -> None:
         return
     from nnlang.runtime.files import atomic_text
 
-    folder.mkdir(parents=True, exist_ok=True)
+    options.folder(folder)
     for name, text in chosen.items():
         path = folder / (name.replace(" ", "_") + _SUFFIXES.get(name, ".txt"))
         atomic_text(path, [text])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnlang.cli import evaluate, show
+from nnlang.cli import evaluate, options, show
 from nnlang.cli.train import execute
 from nnlang.definition import check
 from nnlang.syntax import read_source
@@ -60,7 +60,7 @@ def demo(
     from nnlang.runtime.sample import taste_groups
 
     begin = time.perf_counter()
-    output.mkdir(parents=True, exist_ok=True)
+    options.folder(output)
     ratings, kept, held = output / "ratings", output / "ratings_train", output / "ratings_test"
     config, model, recs = output / "config.json", output / "demo.nc", output / "recs"
     sample = taste_groups(users, items, entries, seed=seed)

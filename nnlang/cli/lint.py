@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from nnlang.cli import options, show
+from nnlang.codes import usage as codes
 from nnlang.definition import check
-from nnlang.diagnostics import FINDINGS, Diagnostic, Place, Stop
+from nnlang.diagnostics import FINDINGS, Diagnostic, Place, Stop, stop
 from nnlang.network import DataFacts
 from nnlang.syntax import read_source
 
@@ -54,7 +55,10 @@ def _check(path: Path, facts: Mapping[str, DataFacts]) -> Sequence[Diagnostic]:
 def _files(paths: list[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(path.rglob("*.json"))
+            found = sorted(path.rglob("*.json"))
+            if not found:
+                raise stop(codes.BAD_USAGE, Place(str(path)), reason=f"no file *.json in `{path}`", command="lint")
+            yield from found
         else:
             yield path
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnlang import schema
+from nnlang.codes import files as file_codes
 from nnlang.codes import usage as codes
-from nnlang.diagnostics import stop
+from nnlang.diagnostics import Place, stop
 from nnlang.network import Training
 from nnlang.schema import Choice, Number, expects
 from nnlang.suggest import did_you_mean
@@ -102,8 +103,9 @@ def settle(
     """
     settings = defaults or Training()
     given = {name: checked(name, value) for name, value in flags.items() if value is not None}
+    named = origins or FLAGS
     lines = [
-        f"{name.rstrip('_')} {text(value)} from {(origins or FLAGS)[name]} overrides {text(stated[name])} of the definition"
+        f"{name.rstrip('_')} {text(value)} from {named[name]} overrides {text(stated[name])} of the definition"
         for name, value in given.items()
         if name in stated and stated[name] != value
     ]
@@ -140,6 +142,15 @@ def positive(option: str, value: int | None, command: str) -> None:
     """Raise `Stop` unless the value of a counting option is 1 or more."""
     if value is not None and not 1 <= value < 2**31:
         raise refused(option, value, "it takes an integer, 1 or more", command=command)
+
+
+def folder(path: Path) -> None:
+    """Make a folder, with those above it, where it is not there yet; raises `Stop` where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise stop(file_codes.NOT_WRITABLE, Place(str(path)), path=path, reason=reason) from error
 
 
 def analog(kind: str | None, command: str) -> bool | None:

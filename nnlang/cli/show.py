@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -123,11 +124,13 @@ class Bar:
     def __init__(self, what: str) -> None:
         self.what = what
         self._live = terminal(sys.stderr)
+        self._next = 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        """Draw it at `done` of `total`."""
-        if not self._live or not total:
+        """Draw it at `done` of `total`, twenty times a second at most."""
+        if not self._live or not total or time.monotonic() < self._next:
             return
+        self._next = time.monotonic() + 0.05
         filled = round(30 * done / total)
         text = f"{self.what} [{'━' * filled}{' ' * (30 - filled)}] {done / total:4.0%}"
         sys.stderr.write(f"\r{text}\x1b[K")

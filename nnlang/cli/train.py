@@ -18,9 +18,10 @@ import typer
 from nnlang.cli import options, show
 from nnlang.codes import training as training_codes
 from nnlang.codes import usage as codes
-from nnlang.definition import load
+from nnlang.definition import check
 from nnlang.diagnostics import Place, stop
 from nnlang.network import Network, Training
+from nnlang.syntax import read_source
 
 if TYPE_CHECKING:
     from nnlang.runtime.dataset import DataSet
@@ -104,11 +105,14 @@ def prepare(
     """Read definition and data, resolve the one against the other, settle the settings; raises `Stop`."""
     from nnlang.runtime.dataset import read_all
 
-    first_look = load(config, need_shapes=False)  # mistakes in the definition are told before long files are read
+    source = read_source(config)
+    first_look = check(source, need_shapes=False)  # mistakes in the definition are told before long files are read
+    first_look.report.check()
     settings, overrides = options.settle(first_look.training, flags, defaults, origins)
     datasets = read_all(files)
     show.findings(notice for data in datasets.values() for notice in data.notices)
-    checked = load(config, {name: data.facts for name, data in datasets.items()})
+    checked = check(source, {name: data.facts for name, data in datasets.items()}, need_shapes=True)
+    checked.report.check()
     show.findings(checked.report.sorted())
     assert checked.network is not None
     labels = _labels(checked.network, datasets, indices or {})

@@ -58,7 +58,7 @@ NARROW_LAYER = Code(
     "layer-too-narrow",
     "data set `{dataset}` has {found} units, layer `{layer}` only {units}",
     "wider than the layer it is bound to",
-    "use N: \"auto\", or the feature index that the model was trained with",
+    'use N: "auto", or the feature index that the model was trained with',
     exit=DATA,
 )
 RESUME_DIFFERS = Code(
@@ -80,7 +80,7 @@ RESUME_REFUSED = Code(
 BRAKE = Code(
     "NN739",
     "brake",
-    "the error rose to {error:.6g} from an average of {average:.6g} at epoch {epoch}, batch {batch}: 24 steps at a tenth of alpha",
+    "the error rose to {error} from an average of {average} at epoch {epoch}, batch {batch}: small steps for a while",
     "divergence brake",
     "",
     severity="note",

@@ -32,9 +32,7 @@ class Optimised:
     declined: tuple[str, ...] = ()
 
 
-def optimise(
-    roots: tuple[Op, ...], pool: Pool, check: Callable[[tuple[Op, ...]], None] | None = None
-) -> Optimised:
+def optimise(roots: tuple[Op, ...], pool: Pool, check: Callable[[tuple[Op, ...]], None] | None = None) -> Optimised:
     """The roots through the whole PIPELINE; `check` (the verifier) runs after each pass where it is given."""
     after: dict[str, tuple[Op, ...]] = {}
     declined: list[str] = []

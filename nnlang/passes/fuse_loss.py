@@ -1,4 +1,4 @@
-"""fuse-loss: a formula of a sparse target becomes its value where nothing is stored plus its value at the stored entries."""
+"""fuse-loss: a formula of a sparse target becomes its value where nothing is stored and its value at stored entries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nnlang.rewrite import rewrite
 
 
 def fuse_loss(roots: tuple[Op, ...], pool: Pool, declined: list[str]) -> tuple[Op, ...]:
-    """No dense copy of a target is left in any formula: its zeros are folded away, its stored entries become corrections."""
+    """No dense copy of a target is left in a formula: zeros are folded away, stored entries become corrections."""
 
     def rule(op: Op, counts: Mapping[Op, int], pool: Pool) -> Op | None:
         if not isinstance(op, Pointwise):

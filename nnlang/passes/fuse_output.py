@@ -69,20 +69,27 @@ def _readers(roots: tuple[Op, ...]) -> dict[Op, list[Op]]:
 
 def _site(update: Update, readers: dict[Op, list[Op]], roots: tuple[Op, ...]) -> tuple[Site | None, str]:
     """The site around an update, or why there is none; no reason where the layer is no output at all."""
-    gradient, w = update.gradient, update.states[0]
-    candidates = [m for m in readers.get(w, []) if isinstance(m, Matmul) and m.b is w and not m.transpose_b]
-    if len(w.type.axes) != 2 or len(candidates) != 1:
+    w = update.states[0]
+    forward = [m for m in readers.get(w, []) if isinstance(m, Matmul) and m.b is w and not m.transpose_b]
+    products = [m for m in forward if _is_judged(m, readers)]
+    if len(w.type.axes) != 2 or not products:
         return None, ""
-    logits = candidates[0]
+    logits = products[0]
     a = next((s for s in readers[logits] if isinstance(s, Softmax)), logits)
-    if not any(isinstance(r, Reduce) and r.kind == "sum" and r.axis == w.type.axes[1] for v in readers[a] for r in readers.get(v, [])):
-        return None, ""  # nothing is lost on it: a hidden layer
-    match gradient:
-        case Matmul(a=h, b=d, transpose_a=True, transpose_b=False) if h is logits.a and isinstance(d, Stored | Pointwise):
-            pass
-        case _:
-            return None, "the output's matrix is shared, or its delta is clipped (DeltaNorm)"
-    return _legal(update, h, w, d, logits, a, readers, roots)
+    match update.gradient:
+        case Matmul(a=h, b=d, transpose_a=True, transpose_b=False, epilogue=()) if h is logits.a and len(forward) == 1:
+            if not isinstance(d, Stored | Pointwise):
+                return None, "the output is a source of another layer"
+            return _legal(update, h, w, d, logits, a, readers, roots)
+    return None, "the output's matrix is shared"
+
+
+def _is_judged(product: Matmul, readers: dict[Op, list[Op]]) -> bool:
+    """Whether an error is summed over the units of a product: it is an output's."""
+    a = next((s for s in readers[product] if isinstance(s, Softmax)), product)
+    units = product.type.axes[1]
+    found = (r for v in readers[a] for r in readers.get(v, []) if isinstance(r, Reduce))
+    return any(r.kind == "sum" and r.axis == units for r in found)
 
 
 def _legal(
@@ -93,12 +100,15 @@ def _legal(
     biases = tuple(u for s in sums for u in readers[s] if isinstance(u, Update))
     expected = {update.gradient, *back, *sums}
     if set(readers[d]) - expected:
-        return None, "the output has several sources, or its delta has other readers (DeltaNorm)"
+        return None, "the output has several sources or skips"
+    if any(isinstance(x, Stored | Pointwise) and len(x.type.axes) == 2 and a in operands(x) for x in operands(d)):
+        whole = "SoftMax with this error function" if isinstance(a, Softmax) and a in operands(d) else "DeltaNorm"
+        return None, f"{whole} needs whole rows of the delta"
     values = [v for v in readers[a] if v is not d]
     errors = tuple(r for v in values for r in readers.get(v, []) if isinstance(r, Reduce) and r.axis == w.type.axes[1])
     mass = next((r for r in operands(d) if isinstance(r, Reduce) and r.axis == w.type.axes[1]), None)
     if any(v not in {r.x for r in errors} for v in values) or any(set(readers[r.x]) - {r} for r in errors):
-        return None, "the output is a source of another layer, or its loss needs whole rows"
+        return None, "the output is a source of another layer"
     inner = [r.x for r in (*errors, *([mass] if mass else []))]
     others = {x for v in (d, *inner) for x in operands(v)}
     others = {x for x in others - {a} if len(x.type.axes) == 2}
@@ -112,7 +122,9 @@ def _legal(
     if extra:
         return None, "the output has several sources or skips"
     errors = tuple(r for r in errors if r is not mass)
-    return Site(update, h, w, d, logits, a, back[0] if back else None, biases, sums[0] if sums else None, errors, mass), ""
+    return Site(
+        update, h, w, d, logits, a, back[0] if back else None, biases, sums[0] if sums else None, errors, mass
+    ), ""
 
 
 def _fused(site: Site, roots: tuple[Op, ...], pool: Pool) -> tuple[Op, ...]:
@@ -146,4 +158,3 @@ def _fused(site: Site, roots: tuple[Op, ...], pool: Pool) -> tuple[Op, ...]:
         new[r] = pool.make(Part(r.type, walk, "error"))
     kept = tuple(r for r in roots if r not in site.biases)
     return substitute(kept, new, pool)
-
