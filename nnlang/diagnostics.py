@@ -89,7 +89,8 @@ class Stop(Exception):  # noqa: N818 - it says what it does
 
     @property
     def exit_code(self) -> int:
-        return next((d.code.exit for d in self.diagnostics if d.code.severity == "error"), USAGE)
+        errors = [d for d in self.diagnostics if d.code.severity == "error"] or list(self.diagnostics)
+        return errors[0].code.exit if errors else USAGE
 
 
 def stop(code: Code, place: Place | None = None, *, help: str | None = None, **facts: object) -> Stop:

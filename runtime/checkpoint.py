@@ -24,7 +24,8 @@ from nnlang.runtime.model import Model, load, save
 
 KEPT = 2
 _NUMBERS = re.compile(r"\.checkpoint\.([0-9]{1,12})\.([0-9]{1,12})\.nc")
-_REMAINS = re.compile(r"\.[0-9a-f]{12}\.tmp")  # of a writer that was killed, see atomic_write
+# Of a writer that was killed, see atomic_write: of the model, a checkpoint or a copy that stays.
+_REMAINS = re.compile(r"(?:\.checkpoint\.[0-9]{1,12}\.[0-9]{1,12}\.nc|[0-9]{1,12}\.nc)?\.[0-9a-f]{12}\.tmp")
 
 
 class Position(NamedTuple):
@@ -113,7 +114,7 @@ def discard(path: str | os.PathLike[str]) -> None:
     """Remove the checkpoints beside a model, and what killed writers left; interval copies and the model stay."""
     target = Path(path)
     _remove(file for _, file in found(target))
-    _remove(file for rest, file in _beside(target, ".") if _REMAINS.fullmatch(rest) or _is_remains(rest))
+    _remove(file for rest, file in _beside(target, ".") if _REMAINS.fullmatch(rest))
 
 
 @contextmanager
@@ -122,11 +123,6 @@ def _noting(failures: list[Stop]) -> Iterator[None]:
         yield
     except Stop as failure:
         failures.append(failure)
-
-
-def _is_remains(rest: str) -> bool:
-    numbers = _NUMBERS.match(rest)
-    return numbers is not None and _REMAINS.fullmatch(rest[numbers.end() :]) is not None
 
 
 def _beside(target: Path, before: str) -> list[tuple[str, Path]]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from nnlang.codes import data as codes
 from nnlang.diagnostics import Code, Diagnostic, Place, Stop, stop
 from nnlang.runtime import indexfile, tabular, textdata
@@ -111,7 +113,7 @@ def convert(request: Request, progress: Progress = lambda done, total, lines: No
         progress(parsed.block.done, total, rows.lines + findings.count)
     table = rows.grouped() if request.columns else rows.table()
     _check_content(request, rows, table, findings)
-    stored = stored_set(request, rows.features.size, table)
+    stored = stored_set(request, rows.features, table)
     written = _write(request, rows, known, stored)
     return Conversion(
         samples=table.rows,
@@ -148,12 +150,13 @@ def width_for(features: int) -> int:
     return -(-features // WIDTH_STEP) * WIDTH_STEP
 
 
-def stored_set(request: Request, features: int, table: Table) -> StoredSet:
+def stored_set(request: Request, features: Vocabulary, table: Table) -> StoredSet:
     """The data set in DSSTNE's form; entries of a row stay in the order of the text."""
     arrays = {
         "sparseStart": table.offsets[:-1],
         "sparseEnd": table.offsets[1:],
         "sparseIndex": table.index,
+        "labels": np.frombuffer(_labels(features), np.uint8),
     }
     if request.analog and table.values is not None:
         arrays["sparseData"] = table.values
@@ -163,11 +166,19 @@ def stored_set(request: Request, features: int, table: Table) -> StoredSet:
         attributes=attributes,
         kind=0,
         data_type=FLOAT if request.analog else UINT,
-        dims=(width_for(features),),
+        dims=(width_for(features.size),),
         examples=table.rows,
         unique=table.rows,
         arrays=arrays,  # type: ignore[arg-type]
     )
+
+
+def _labels(features: Vocabulary) -> bytes:
+    """The labels in the order of their numbers, so that a model trained on the file can name what it recommends."""
+    found = [b""] * features.size
+    for label, number in features.items():
+        found[number] = label
+    return b"\n".join(found)
 
 
 def _parsed(request: Request, paths: list[Path]) -> Iterator[Parsed]:

@@ -77,6 +77,9 @@ class _Reader:
             arrays["dataWeight"] = self._finite("dataWeight", self.examples, np.dtype(np.float32))
         if self.has(bits.INDEXED):
             arrays["index"] = self._below("index", self.examples, self.unique, "row")
+        if self.file.has(f"labels{self.n}"):
+            length = self._dimension("labelsDim", "labels")
+            arrays["labels"] = self._below("labels", length, 256, "byte").astype(np.uint8)
         kind = self.file.integer(f"kind{self.n}", default=0)
         return StoredSet(
             self.name, self.attributes, kind, self.data_type, self.dims, self.examples, self.unique, arrays

@@ -182,6 +182,7 @@ def _check_arrays(stored: StoredSet) -> None:
         "sparseEnd": lambda a: a.max(initial=0) <= len(arrays["sparseIndex"]),
         "sparseIndex": lambda a: a.min(initial=0) >= 0 and a.max(initial=-1) < units,
         "sparseData": lambda a: len(a) == len(arrays["sparseIndex"]) and np.isfinite(a).all(),
+        "labels": lambda a: True,
         "data": lambda a: len(a) == stored.unique * (1 if stored.has(bits.BOOLEAN) else units),
     }
     for name, array in arrays.items():
@@ -203,6 +204,7 @@ def _meant(stored: StoredSet, path: str, budget: Budget) -> DataSet:
         stored.kind,
         weight=arrays.get("dataWeight"),
         row=arrays.get("index"),
+        labels=split_labels(arrays["labels"]) if "labels" in arrays else None,
         path=path,
     )
     if not sparse:
@@ -232,6 +234,16 @@ def _meant(stored: StoredSet, path: str, budget: Budget) -> DataSet:
     )
 
 
+def join_labels(labels: Sequence[str]) -> Array:
+    """Labels in the order of their numbers as the bytes of a file's `labels`; they hold no line feed."""
+    return np.frombuffer("\n".join(labels).encode("utf-8", "surrogateescape"), np.uint8)
+
+
+def split_labels(content: Array) -> tuple[str, ...]:
+    """The labels in the bytes of a file's `labels`; undecodable bytes become surrogates."""
+    return tuple(content.tobytes().decode("utf-8", "surrogateescape").split("\n"))
+
+
 def _facts(stored: StoredSet) -> DataFacts:
     width, height, length = (*stored.dims, 1, 1)[:3]
     return DataFacts(
@@ -248,6 +260,7 @@ def _stored(data: DataSet) -> StoredSet:
              bits.INDEXED: data.row is not None, bits.WEIGHTED: data.weight is not None}  # fmt: skip
     named = {"sparseStart": data.start, "sparseEnd": data.end, "sparseIndex": data.index, "sparseData": data.values,
              "dataWeight": data.weight, "index": data.row,
+             "labels": None if data.labels is None else join_labels(data.labels),
              "data": None if data.dense is None else data.dense.ravel()}  # fmt: skip
     if facts.boolean:
         data_type = bits.UINT

@@ -105,6 +105,8 @@ def _lengths(stored: StoredSet) -> dict[str, int]:
         lengths["sparseDataDim"] = len(stored.arrays["sparseIndex"])
     else:
         lengths["dataDim"] = len(stored.arrays["data"])
+    if "labels" in stored.arrays:
+        lengths["labelsDim"] = len(stored.arrays["labels"])
     return lengths
 
 
@@ -113,14 +115,14 @@ def _axis(stored: StoredSet, name: str) -> str:
         return "examplesDim"
     if name in ("sparseStart", "sparseEnd"):
         return "uniqueExamplesDim" if stored.has(INDEXED) else "examplesDim"
-    return "dataDim" if name == "data" else "sparseDataDim"
+    return {"data": "dataDim", "labels": "labelsDim"}.get(name, "sparseDataDim")
 
 
 def _type(stored: StoredSet, name: str) -> str:
     if name in ("sparseData", "data"):
         return _FILE_TYPES[stored.data_type]
-    if name == "dataWeight":
-        return "f4"
+    if name in ("dataWeight", "labels"):
+        return "f4" if name == "dataWeight" else "u1"
     if name in ("sparseStart", "sparseEnd") and len(stored.arrays["sparseIndex"]) >= 1 << 32:
         return "u8"
     return "u4"

@@ -155,10 +155,12 @@ def _rows_of(data: DataSet, ids: Ids) -> Ids:
     return ids if data.row is None else data.row[ids]
 
 
-def _positions(data: DataSet, ids: Ids) -> Ids:
-    """Where the entries of some examples stand in the data set, row by row."""
+def _positions(data: DataSet, ids: Ids) -> Ids | slice:
+    """Where the entries of some examples stand in the data set, row by row: one slice where they stand together."""
     assert data.start is not None and data.end is not None
     rows = _rows_of(data, ids)
+    if len(rows) and np.array_equal(data.end[rows[:-1]], data.start[rows[1:]]):
+        return slice(int(data.start[rows[0]]), int(data.end[rows[-1]]))
     start, length = data.start[rows], data.end[rows] - data.start[rows]
     total = int(length.sum())
     shift = np.repeat(start - (np.cumsum(length) - length), length)
@@ -202,7 +204,7 @@ def _by_unit(slot: Slot, index: Ids, row: Ids) -> Slot:
     counts = np.bincount(index, minlength=slot.units)
     slot.columns = torch.from_numpy(np.concatenate(([0], np.cumsum(counts))))
     slot.flat = torch.from_numpy(flat)
-    slot.rows = torch.from_numpy(flat % slot.m)
+    slot.rows = torch.from_numpy(row[order])
     slot.order = torch.from_numpy(order)
     return slot
 

@@ -124,7 +124,7 @@ class _Run:
         samples = Vocabulary([encoded(sample) for sample in self.signals.samples])
         found, _ = read_filter(self.request.filter, vocabulary(names), samples, self.request.filter_mode)
         if found.has_times:
-            report(codes.TIMES_AS_WEIGHTS, path=self.request.filter, value=f"{found.largest:.0f}")
+            report(codes.TIMES_AS_WEIGHTS, path=self.request.filter, value=f"{found.largest:.3g}")
         return found
 
     def recommendations(self, names: Sequence[str], removed: Filter | None) -> Iterator[str]:
@@ -162,11 +162,20 @@ class Recommender:
 
         The tensor may be changed; it is valid until the next one.
         """
-        program = Program.for_predict(_exposed(self._model.network, target), self._model, self._batch)
+        network = _bound(_exposed(self._model.network, target), datasets)
+        examples = max(datasets[layer.dataset].facts.examples for layer in network.inputs)
+        size = min(self._batch, max(16, examples))  # one user needs no buffers for a thousand
+        program = Program.for_predict(network, self._model, size)
         feed = feed_for(program, "predict", datasets)
-        for first in range(0, feed.examples, self._batch):
-            batch = feed.batch(np.arange(first, min(first + self._batch, feed.examples), dtype=np.int64))
+        for first in range(0, feed.examples, size):
+            batch = feed.batch(np.arange(first, min(first + size, feed.examples), dtype=np.int64))
             yield first, program.predict(batch)[target.name]
+
+
+def _bound(network: Network, datasets: Mapping[str, DataSet]) -> Network:
+    """The network as one for these data sets: how they are stored is theirs to say, DSSTNE's models do not know it."""
+    facts = {known.name: known for known in network.data} | {name: data.facts for name, data in datasets.items()}
+    return replace(network, data=tuple(facts.values()))
 
 
 def _exposed(network: Network, target: Layer) -> Network:

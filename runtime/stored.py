@@ -41,7 +41,9 @@ ON_DISK: dict[np.dtype[Any], int] = {
 @dataclass(frozen=True)
 class StoredSet:
     """One data set of a file. Arrays by the file's names without number: sparseStart, sparseEnd, sparseIndex,
-    sparseData, data, dataWeight, index; those that the attributes do not ask for are absent."""
+    sparseData, data, dataWeight, index; those that the attributes do not ask for are absent. Ours is `labels`: bytes,
+    the labels of the features in the order of their numbers with line feeds between them.
+    """
 
     name: str
     attributes: int

@@ -220,11 +220,14 @@ class Run:
         return alpha / (1 + self.network.decay * self.at.steps) if self.network.decay > 0 else alpha
 
     def _diverged(self, error: float) -> Exception:
-        bad = next((info for info, t in self.program.states.items() if not bool(torch.isfinite(t).all())), None)
+        bad = self._not_finite()
         where = f"; the first values that are not finite stand in {self._told(bad)}" if bad else ""
         facts: dict[str, Any] = {"error": error, "epoch": self.at.epoch + 1, "batch": self.at.batch + 1, "where": where}
         kept = self._kept or "none was written yet"
         return stop(codes.DIVERGENCE, None, **facts, alpha=self.settings.alpha, checkpoint=kept)
+
+    def _not_finite(self) -> StateInfo | None:
+        return next((info for info, t in self.program.states.items() if not bool(torch.isfinite(t).all())), None)
 
     def _told(self, info: StateInfo) -> str:
         weights, layers = self.network.weights, self.network.layers
@@ -253,7 +256,9 @@ class Run:
         return total
 
     def snapshot(self) -> Model:
-        """The model as it is now, with everything that going on needs."""
+        """The model as it is now, with everything that going on needs; Stop where the last update was not finite."""
+        if self._not_finite():
+            raise self._diverged(self.last_error)
         self.program.store(self.model)
         self.model.training = self.settings
         self.model.progress = {**asdict(self.at), "last_error": self.last_error, "data": self.data}

@@ -16,7 +16,7 @@ import torch
 from hypothesis import strategies as st
 
 from nnlang.lower import Lowered
-from nnlang.network import Activation, Init, Loss, Network, Optimizer, Scheme, Sparseness, Training
+from nnlang.network import Activation, Init, Kind, Loss, Network, Optimizer, Scheme, Sparseness, Training
 from nnlang.runtime import scalars
 from nnlang.runtime.interpreter import Batch, Evaluated, Rows, evaluate
 from nnlang.ops import Op
@@ -70,11 +70,13 @@ def _hidden(draw: Draw, name: str, before: list[Row]) -> Row:
     units = draw(UNITS)
     same = [r.name for r in before if r.units == units]
     skips = tuple(draw(st.lists(st.sampled_from(same), unique=True, max_size=2))) if same else ()
+    activation = draw(st.sampled_from(EVERYWHERE))
+    penalties = (None, Sparseness(0.3, 0.7)) if activation is Activation.SIGMOID else (None,)  # means of 0 are poles
     rest = {
-        "activation": draw(st.sampled_from(EVERYWHERE)),
+        "activation": activation,
         "batch_normalization": draw(st.booleans()),
         "dropout": draw(st.sampled_from((0.0, 0.25))),
-        "sparseness": draw(st.sampled_from((None, Sparseness(0.3, 0.7)))),
+        "sparseness": draw(st.sampled_from(penalties)),
         **_limits(draw),
     }
     return hidden(name, units, *_sources(draw, before), skips=skips, **rest)
@@ -178,3 +180,15 @@ def numbers_of(case: Case, training: Training, steps: int = 2) -> dict[str, floa
 def interpreted(case: Case, low: Lowered, roots: tuple[Op, ...], training: Training) -> Evaluated:
     """What an entry point of a case gives and writes."""
     return evaluate(roots, rows_of(case, low), states_of(case, low), numbers_of(case, training))
+
+
+def undenoised(case: Case) -> Case:
+    """The case without denoising: the reference takes inputs as they are."""
+    layers = tuple(replace(x, denoising=False) for x in case.network.layers)
+    return replace(case, network=replace(case.network, layers=layers, denoising=0.0))
+
+
+def alive(case: Case) -> bool:
+    """Whether something reads every hidden layer; nothing trains one that nothing reads, L2 and L1 included."""
+    used = {s for x in case.network.layers for s in (*x.sources, *x.skips)}
+    return all(x.index in used for x in case.network.layers if x.kind is Kind.HIDDEN)

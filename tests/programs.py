@@ -9,7 +9,7 @@ from nnlang.network import Kind, Network, Training
 from nnlang.runtime.dataset import DataSet, dense_set, sparse_set
 from nnlang.runtime.feed import Batch
 from nnlang.runtime.philox import keep_units
-from nnlang.runtime.program import Program, feed_for
+from nnlang.runtime.program import NORM_START, Program, feed_for
 from nnlang.runtime.reference import Parameters
 from tests.oracle_cases import Case
 
@@ -57,7 +57,7 @@ def program_of(case: Case, entry: str, training: Training, dtype: torch.dtype = 
 def put(program: Program, parameters: Parameters) -> None:
     """The parameters into the program's states."""
     for info, tensor in program.states.items():
-        if info.part and info.owner != "bn":
+        if info.part and info.part not in NORM_START:
             continue
         if info.owner == "bn":
             value = parameters.batch_norm[info.index][info.part]

@@ -101,6 +101,8 @@ def test_an_existing_model_is_not_replaced(config: Path, capsys: pytest.CaptureF
         (ModuleNotFoundError("No module", name="nnlang.gone"), 70, "internal error: ModuleNotFoundError"),
         (KeyError("x\x1b[2J"), 70, "nnlang --traceback lint x"),
         (MemoryError(), 4, "not enough memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 4, "not enough memory"),
+        (RuntimeError("shape mismatch"), 70, "internal error: RuntimeError: shape mismatch"),
         (stop(files.NO_SUCH_FILE, Place("f"), path="f"), 3, "error[NN710]"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],

@@ -56,6 +56,7 @@ def test_the_indicators_of_the_userguide(tmp_path: Path) -> None:
         "sparseStart0": [0, 3, 6],
         "sparseEnd0": [3, 6, 9],
         "sparseIndex0": [0, 1, 2, 3, 1, 4, 5, 6, 7],
+        "labels0": list(b"A\nB\nC\nD\nE\nF\nG\nH"),
     }
     assert attributes(tmp_path / "out.nc") == {
         "datasets": 1, "name0": "gl", "attributes0": 3, "kind0": 0, "dataType0": 0, "dimensions0": 1, "width0": 128,
@@ -133,7 +134,9 @@ def test_samples_keep_their_numbers(tmp_path: Path) -> None:
 def test_the_last_line_of_a_sample_counts(tmp_path: Path) -> None:
     done = convert(request(tmp_path, b"a\tx:y\nb\tz\na\tw\n"))
     assert notices(done) == [(codes.REPLACED_ROWS, 1)]
-    assert arrays(tmp_path / "out.nc") == {"sparseStart0": [0, 1], "sparseEnd0": [1, 2], "sparseIndex0": [3, 2]}
+    found = arrays(tmp_path / "out.nc")
+    assert found.pop("labels0") == list(b"x\ny\nz\nw")
+    assert found == {"sparseStart0": [0, 1], "sparseEnd0": [1, 2], "sparseIndex0": [3, 2]}
 
 
 def test_bad_lines_are_skipped_and_told(tmp_path: Path) -> None:

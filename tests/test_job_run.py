@@ -106,6 +106,12 @@ def test_resume_goes_on_and_the_metrics_with_it(folder: Path) -> None:
     assert epochs(folder) == [1]
 
 
+def test_metrics_that_cannot_be_written_stop_the_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "gl.nc.metrics.jsonl").mkdir()
+    assert train() == 7
+    assert "NN719" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_with_a_checkpoint_and_130(folder: Path, number: signal.Signals) -> None:

@@ -149,6 +149,21 @@ def test_models_of_analog_data_see_values(tmp_path: Path, analog: bool | None, v
     assert found == text({"u": listed(model, "a", "b", value=value)})
 
 
+@pytest.mark.parametrize(("analog", "value"), [(None, 1.0), (True, 2.5)])
+def test_models_of_dsstne_say_nothing_of_their_data(tmp_path: Path, analog: bool | None, value: float) -> None:
+    model = trained(replace(network(), data=()), labels=False)
+    index = tmp_path / "index"
+    index.write_text("".join(f"{item}\t{number}\n" for number, item in enumerate(ITEMS)))
+    found, _ = run(tmp_path, model, "u\ta,2.5\n", analog=analog, input_index=index, output_index=index)
+    assert found == text({"u": listed(model, "a", value=value)})
+
+
+def test_values_can_be_asked_for(tmp_path: Path) -> None:
+    model = trained()
+    found, _ = run(tmp_path, model, "u\ta,2.5\n", analog=True)
+    assert found == text({"u": listed(model, "a", value=2.5)})
+
+
 def test_json_and_header_and_precision(tmp_path: Path) -> None:
     model = trained()
     found, _ = run(tmp_path, model, "u\ta\n", json=True, precision=Precision(0, 6))

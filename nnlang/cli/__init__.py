@@ -29,6 +29,8 @@ _EXTRAS = {
     "pyarrow": "data",
     "pygls": "lsp",
 }
+# How the parser's words for a value that is no number, in any of its versions, are told apart.
+_KINDS = {"integer": "it takes an integer", "number": "it takes a number", "float": "it takes a number"}
 _UsageError = typer.BadParameter.__mro__[1]  # click's, which some versions of typer carry under a name of their own
 
 app = typer.Typer(
@@ -109,15 +111,14 @@ def _failed(error: Exception, arguments: Sequence[str]) -> int:
     match error:
         case Stop():
             show.findings(error.diagnostics)
-            errors = any(d.code.severity == "error" for d in error.diagnostics)
-            return error.exit_code if errors else error.diagnostics[0].code.exit
+            return error.exit_code
         case typer.Abort():
             show.tell("interrupted")
             return INTERRUPTED
         case BrokenPipeError():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough: be quiet
             return 0
-        case MemoryError():
+        case MemoryError() | RuntimeError() if _is_memory(error):
             show.tell("error: there is not enough memory; a smaller batch (-b) needs less")
             return MEMORY
         case ModuleNotFoundError() if (package := (error.name or "").split(".")[0]) in _EXTRAS:
@@ -133,6 +134,11 @@ def _failed(error: Exception, arguments: Sequence[str]) -> int:
     return BUG
 
 
+def _is_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch says so in a RuntimeError."""
+    return isinstance(error, MemoryError) or "allocate memory" in str(error)
+
+
 def usage_finding(error: Exception, arguments: Sequence[str]) -> Diagnostic:
     """A mistake in the command line, as a finding: what the parser says, in our words."""
     command = _command(arguments)
@@ -141,12 +147,14 @@ def usage_finding(error: Exception, arguments: Sequence[str]) -> Diagnostic:
     message = str(getattr(error, "message", error))
     kind = type(error).__name__
     if kind == "NoSuchOption":
-        help = did_you_mean(str(option), _options(error))
-        return Diagnostic(codes.UNKNOWN_OPTION, None, {"command": command, "option": option}, help)
+        word = _whole(str(option), arguments)
+        help = did_you_mean(word, _options(error))
+        return Diagnostic(codes.UNKNOWN_OPTION, None, {"command": command, "option": word}, help)
     if kind == "MissingParameter" and parameter is not None:
         return Diagnostic(codes.MISSING_OPTION, None, {"command": command, "option": _spelled(parameter)})
     if parameter is not None:
-        facts = {"option": _spelled(parameter), "value": _given(parameter, arguments), "reason": message}
+        reason = next((words for sign, words in _KINDS.items() if sign in message), message)
+        facts = {"option": _spelled(parameter), "value": _given(parameter, arguments), "reason": reason}
         return Diagnostic(codes.BAD_VALUE, None, {**facts, "command": command})
     if message.startswith("No such command"):
         known = [info.name or "" for info in app.registered_commands] + ["data"]
@@ -161,6 +169,12 @@ def _command(arguments: Sequence[str]) -> str:
 def _options(error: Exception) -> list[str]:
     command = getattr(getattr(error, "ctx", None), "command", None)
     return [name for parameter in getattr(command, "params", ()) for name in parameter.opts]
+
+
+def _whole(option: str, arguments: Sequence[str]) -> str:
+    """The option as it was typed: of `-aplha` the parser only tells that there is no `-a`."""
+    longer = (a.partition("=")[0] for a in arguments if a.startswith(option) and not option.startswith("--"))
+    return next(longer, option)
 
 
 def _spelled(parameter: object) -> str:

@@ -7,7 +7,7 @@ import shlex
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnlang.cli import options, show
+from nnlang.codes import files as file_codes
 from nnlang.codes import training as training_codes
 from nnlang.codes import usage as codes
 from nnlang.definition import check
@@ -204,22 +205,34 @@ def metrics_file(model: Path, resume: bool) -> Iterator[Observer]:
         nonlocal stream
         if event.kind != "epoch":
             return
-        if stream is None:
-            stream = path.open("w", encoding="utf-8")
-            stream.writelines(json.dumps(line) + "\n" for line in kept if line["epoch"] < event.epoch)
-        stream.write(json.dumps(show.epoch_record(event)) + "\n")
-        stream.flush()
+        with _writing(path):
+            if stream is None:
+                stream = path.open("w", encoding="utf-8")
+                stream.writelines(json.dumps(line) + "\n" for line in kept if line["epoch"] < event.epoch)
+            stream.write(json.dumps(show.epoch_record(event)) + "\n")
+            stream.flush()
 
     try:
         yield observe
     finally:
         if stream is not None:
-            stream.close()
+            with suppress(OSError):  # a full disk was told when the line was flushed
+                stream.close()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """A refusal of the operating system to write is the user's business: a full disk, a folder of that name."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise stop(file_codes.WRITE_FAILED, Place(str(path)), path=path, reason=reason) from error
 
 
 def _epochs_in(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a metrics file; what a crash cut off is left out."""
-    if not path.exists():
+    if not path.is_file():
         return []
     found = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():

@@ -74,7 +74,7 @@ OTHER_LABELS = Code(
 LABELS_BEYOND = Code(
     "NN753",
     "labels-beyond-width",
-    "{count} features of `{path}` lie beyond the {units} units of layer `{layer}` and are ignored",
+    "layer `{layer}` has {units} units; features of `{path}` with higher numbers are ignored: {count}",
     help="they came after the training; train again to learn them",
     severity="warning",
 )
@@ -94,14 +94,14 @@ SCORES_NOT_FINITE = Code(
 UNKNOWN_FEATURES = Code(
     "NN756",
     "unknown-features",
-    "{count} of {total} entries in `{path}` name features that the model does not know, such as `{example}`",
+    "features in `{path}` that the model does not know: {count} of {total} entries, such as `{example}`",
     help="they are left out; this is usual for items that came after the training",
     severity="warning",
 )
 NOTHING_KNOWN = Code(
     "NN757",
     "nothing-known",
-    "{count} of {total} samples have no feature that the model knows, such as `{example}`",
+    "samples without any feature that the model knows: {count} of {total}, such as `{example}`",
     help="they get what the model recommends to anybody",
     severity="note",
 )
