@@ -26,6 +26,7 @@ from nnlang.ops import (
 )
 
 ELEMENT = INDEX = 4
+NUMBER = 8  # what torch's sparse operations take as an index
 
 
 def elements(type: Type, batch: int) -> int:
@@ -48,6 +49,14 @@ def size(op: Op, batch: int) -> float:
     if op.type.storage == "csr":
         return entries(op, batch) * (INDEX + ELEMENT * (not isinstance(op, Feed) or op.stored == "analog"))
     return ELEMENT * elements(op.type, batch) if op.type.storage == "dense" else 0.0
+
+
+def held(op: Feed, batch: int) -> float:
+    """Bytes that a slot of the feed holds: sparse rows in both orders, six 64-bit numbers an entry, and where units start."""
+    if op.type.storage != "csr":
+        return size(op, batch)
+    units = op.type.axes[1].size or 0
+    return entries(op, batch) * (6 * NUMBER + ELEMENT * (op.stored == "analog")) + NUMBER * (units + 10 * batch)
 
 
 def cost(op: Op, batch: int) -> Cost:

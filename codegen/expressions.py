@@ -149,10 +149,12 @@ class Printer:
                 self._busy.discard(v.tile)
             elif v.text == self._dest:
                 self._reads -= 1
-        if dest is None and all(v.shape != "full" for v in operands):
+        if all(v.shape != "full" for v in operands):
             self._small += 1
             name = f"{self.tile}_{self._small}"
-            self.lines.append(f"{name} = {text})")
+            vector = next(v.text for v in operands if v.shape == "small")
+            number = f".to({vector}.dtype)" if function in ("gt", "lt") else ""  # torch compares to bool without `out=`
+            self.lines.append(f"{name} = {text}){number}")
             return Value(name, "small")
         target = Value(dest, "full") if dest is not None else self._place(operands)
         self.lines.append(f"{text}, out={target.text})")

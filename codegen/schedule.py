@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnlang.codegen.cost import cost, size
+from nnlang.codegen.cost import cost, held, size
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Buffer, Launch, Plan
 from nnlang.codegen.select import INLINE, chunk, kind, name
@@ -33,7 +33,7 @@ def schedule(entry: str, roots: tuple[Op, ...], batch: int, declined: tuple[str,
     slotted, slots = _slots(buffers, batch)
     every = topological(roots)
     states = sum(int(size(op, batch)) for op in every if isinstance(op, State))
-    feeds = sum(int(size(op, batch)) for op in every if isinstance(op, Feed))
+    feeds = sum(int(held(op, batch)) for op in every if isinstance(op, Feed))
     return Plan(entry, batch, launches, slotted, slots, _scratch(launches, batch), states, feeds, declined)
 
 

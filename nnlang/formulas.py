@@ -74,7 +74,7 @@ class Dropout:
 
 
 def dropout(activation: Activation, rate: Expr) -> Dropout:
-    """The dropout of an activation (dsstne.md 7): inverted, but Sigmoid drops to 0.5 and ELU, SELU keep their moments."""
+    """The dropout of an activation (dsstne.md 7): inverted, Sigmoid drops to 0.5, ELU and SELU keep their moments."""
     keep = 1 - rate
     if activation is Activation.SIGMOID:
         return Dropout(Const(1.0), Const(0.0), Const(0.5))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,12 @@ from nnlang.compiler import Compiled, compile_network
 from nnlang.definition import check as _check
 from nnlang.definition import load
 from nnlang.diagnostics import Diagnostic
-from nnlang.network import DataFacts, Training
+from nnlang.network import DataFacts
+from nnlang.settings import settle
 from nnlang.syntax import read_source
 
 if TYPE_CHECKING:
     from nnlang.runtime.convert import Conversion
-    from nnlang.runtime.dataset import DataSet
     from nnlang.runtime.evaluate import Evaluation
     from nnlang.runtime.model import Model
     from nnlang.runtime.predict import Prediction
@@ -51,7 +50,7 @@ def compile(
     """
     checked = load(Path(config), _facts(data) | dict(widths or {}))
     assert checked.network is not None
-    training = _settings(checked.training, {"batch": batch})
+    training, _ = settle(checked.training, {"batch": batch})
     return compile_network(checked.network, [entry], training.batch, training, target)
 
 
@@ -88,18 +87,17 @@ def train(
     settings: fields of nnlang.network.Training (epochs, batch, optimizer, alpha, lambda_, mu, seed, ...); they override
     the definition's TrainingParameters. Raises Stop: definition (2), data (3), memory (4), divergence (6), disk (7).
     """
+    from nnlang.runtime.session import prepare
     from nnlang.runtime.train import train as run
 
-    checked, datasets = _session(config, [*inputs, *outputs])
-    assert checked.network is not None
-    training = _settings(checked.training, settings)
+    session = prepare(Path(config), [Path(p) for p in (*inputs, *outputs)], settings)
     return run(
-        checked.network,
-        datasets,
-        training,
+        session.network,
+        session.datasets,
+        session.settings,
         output=Path(model),
-        definition=checked.source.text,
-        labels=labels,
+        definition=session.text,
+        labels={**session.labels, **(labels or {})},
         resume=resume,
         observer=observer,
     )
@@ -132,14 +130,6 @@ def _model(model: PathLike | Model) -> Model:
     return models.load(model) if isinstance(model, str | os.PathLike) else model
 
 
-def _session(config: PathLike, files: Sequence[PathLike]) -> tuple[Any, dict[str, DataSet]]:
-    from nnlang.runtime.dataset import read_all
-
-    load(Path(config), need_shapes=False)  # mistakes in the definition are told before long files are read
-    datasets = read_all(files)
-    return load(Path(config), {name: data.facts for name, data in datasets.items()}), datasets
-
-
 def _facts(files: Iterable[PathLike]) -> dict[str, DataFacts]:
     paths = list(files)
     if not paths:
@@ -147,7 +137,3 @@ def _facts(files: Iterable[PathLike]) -> dict[str, DataFacts]:
     from nnlang.runtime.dataset import read_all
 
     return {name: data.facts for name, data in read_all(paths).items()}
-
-
-def _settings(stated: Mapping[str, Any], given: Mapping[str, Any]) -> Training:
-    return replace(Training(), **{**stated, **{k: v for k, v in given.items() if v is not None}})

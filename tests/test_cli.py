@@ -205,17 +205,18 @@ def test_tables_are_aligned_text_when_nobody_looks(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("flags", "lines"),
     [
-        ({"alpha": 0.05}, ["alpha 0.05 from --alpha overrides 0.01 of the definition"]),
+        ({"alpha": 0.05}, ["alpha 0.05 from --alpha overrides the definition's 0.01"]),
         ({"alpha": 0.01, "epochs": 3}, []),
-        ({"optimizer": "adam"}, ["optimizer Adam from --optimizer overrides SGD of the definition"]),
+        ({"optimizer": "adam"}, ["optimizer Adam from --optimizer overrides the definition's SGD"]),
         ({"lambda_": 0.1, "alpha": None}, []),
     ],
 )
 def test_flags_override_the_definition_and_say_so(flags: dict[str, object], lines: list[str]) -> None:
-    from nnlang.cli.options import settle
+    from nnlang.cli.options import FLAGS
     from nnlang.network import Optimizer
+    from nnlang.settings import settle
 
-    settings, found = settle({"alpha": 0.01, "optimizer": Optimizer.SGD}, flags)
+    settings, found = settle({"alpha": 0.01, "optimizer": Optimizer.SGD}, flags, names=FLAGS)
     assert found == lines
     assert settings.alpha == (flags.get("alpha") or 0.01)
     assert settings.batch == 1024

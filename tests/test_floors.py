@@ -34,6 +34,7 @@ FLOORS = {
     "nnlang.recovery": 1,
     "nnlang.resolve": 1,
     "nnlang.schema": 1,
+    "nnlang.settings": 1,
     "nnlang.shapes": 1,
     "nnlang.sharing": 1,
     "nnlang.suggest": 1,

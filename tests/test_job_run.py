@@ -86,7 +86,7 @@ def test_labels_kept_in_the_model_make_index_files_needless(folder: Path) -> Non
 def test_flags_override_and_say_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train("-e", "1", "-alpha", "0.01", "--json") == 0
     found = capsys.readouterr()
-    assert "alpha 0.01 from --alpha overrides 0.05 of the definition" in found.err
+    assert "alpha 0.01 from --alpha overrides the definition's 0.05" in found.err
     records = [json.loads(line) for line in found.out.splitlines() if line.startswith("{")]
     assert [record["event"] for record in records] == ["epoch", "done"]
 
@@ -153,7 +153,7 @@ def test_a_train_job_prints_its_command_and_its_settings_win(folder: Path, capsy
     assert "same as: nnlang train -c config.json -i gl_input.nc -o gl_output.nc -n job.nc" in found.err
     assert "--optimizer Adam" in found.err
     assert "--no-shuffle" in found.err
-    assert "alpha 0.01 from the job overrides 0.05 of the definition" in found.err
+    assert "alpha 0.01 from the job overrides the definition's 0.05" in found.err
     assert (folder / "job.nc").exists()
     assert run_command(["run", path]) == 2
     assert "NN708" in capsys.readouterr().err

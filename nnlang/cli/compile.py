@@ -12,6 +12,7 @@ from nnlang.codes import usage as codes
 from nnlang.definition import Checked, load
 from nnlang.diagnostics import stop
 from nnlang.network import DataFacts, Training
+from nnlang.settings import settle
 from nnlang.suggest import did_you_mean
 
 STAGES = ("ast", "network", "ir", "opt", "plan", "source")
@@ -51,7 +52,7 @@ def compile(
     facts = _facts(data or []) | dict(map(_width, width or []))
     checked = load(definition, facts, need_shapes=bool(facts) or emit != "ast" or stats)
     show.findings(checked.report.sorted())
-    training, _ = options.settle(checked.training, {"batch": batch})
+    training, _ = settle(checked.training, {"batch": batch}, names=options.FLAGS)
     if stats:
         _stats(checked, training, entry, target, json)
         return

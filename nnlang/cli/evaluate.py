@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnlang.cli import options, show
-from nnlang.cli.train import Session, execute, prepare
+from nnlang.cli.train import execute, prepare
 from nnlang.codes import usage as codes
 from nnlang.definition import load
 from nnlang.diagnostics import stop
@@ -20,6 +20,7 @@ from nnlang.network import Layer, Network
 if TYPE_CHECKING:
     from nnlang.runtime.evaluate import Evaluation
     from nnlang.runtime.metrics import Scores
+    from nnlang.runtime.session import Session
 
 
 def evaluate(

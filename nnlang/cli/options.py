@@ -1,21 +1,15 @@
-"""Options that several commands share, and how settings come together: defaults, then the definition, then flags."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnlang import schema
 from nnlang.codes import files as file_codes
 from nnlang.codes import usage as codes
 from nnlang.diagnostics import Place, stop
-from nnlang.network import Training
-from nnlang.schema import Choice, Number, expects
 from nnlang.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -89,44 +83,6 @@ FLAGS = {
 }
 
 
-def settle(
-    stated: Mapping[str, Any],
-    flags: Mapping[str, Any],
-    defaults: Training | None = None,
-    origins: Mapping[str, str] | None = None,
-) -> tuple[Training, list[str]]:
-    """The settings of a run, and a line for each flag that overrides what the definition states.
-
-    The mappings go by the field names of Training; flags that are None were not given. `origins` says where a flag came
-    from, its spelling on the command line unless given.
-    Raises `Stop` for a flag whose value the language would refuse as well (the ranges of schema.TRAINING).
-    """
-    settings = defaults or Training()
-    given = {name: checked(name, value) for name, value in flags.items() if value is not None}
-    named = origins or FLAGS
-    lines = [
-        f"{name.rstrip('_')} {text(value)} from {named[name]} overrides {text(stated[name])} of the definition"
-        for name, value in given.items()
-        if name in stated and stated[name] != value
-    ]
-    return replace(settings, **{**stated, **given}), lines
-
-
-def checked(name: str, value: object) -> object:
-    """The value of a training flag, after the rules that the same key of a definition has."""
-    key = next(key for key in schema.TRAINING.keys if key.field == name)
-    match key.type:
-        case Choice() as choice if isinstance(value, str):
-            option = choice.find(value)
-            if option is not None and not option.reason:
-                return option.value
-            near = did_you_mean(value, choice.spellings())
-            raise refused(FLAGS[name], value, f"it takes {expects(choice)}", near)
-        case Number() as number if isinstance(value, int | float) and not number.holds(value):
-            raise refused(FLAGS[name], value, f"it takes {expects(number)}")
-    return value
-
-
 def refused(option: str, value: object, reason: str, help: str | None = None, command: str = "train") -> Exception:
     """The `Stop` for a flag with a wrong value."""
     return stop(codes.BAD_VALUE, option=option, value=value, reason=reason, command=command, help=help)
@@ -170,15 +126,3 @@ def precision(text: str, command: str) -> Precision:
     if found is None:
         raise refused("-p", text, "it takes a form such as 4.3f, or a number of digits", command=command)
     return found
-
-
-def spelled(optimizer: object) -> str:
-    """The language's word for an optimizer."""
-    return next(o.spelling for o in schema.OPTIMIZER.options if o.value is optimizer)
-
-
-def text(value: object) -> str:
-    """The value of a setting as one writes it on the command line."""
-    if isinstance(value, Enum):
-        return spelled(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)

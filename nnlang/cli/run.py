@@ -12,13 +12,15 @@ import typer
 
 from nnlang import schema
 from nnlang.cli import options, show
-from nnlang.cli.train import Session, check_model, conclude, execute, prepare
+from nnlang.cli.train import check_model, conclude, execute, prepare
 from nnlang.diagnostics import FINDINGS
 from nnlang.job import Job, load_job
 from nnlang.network import Training
+from nnlang.settings import text
 
 if TYPE_CHECKING:
     from nnlang.runtime.metrics import Scores
+    from nnlang.runtime.session import Session
 
 
 def run(
@@ -59,18 +61,15 @@ def equivalent(job: Job) -> str:
         if name == "shuffle":
             words.append("--shuffle" if value else "--no-shuffle")
         elif name in options.FLAGS:
-            words += [options.FLAGS[name], options.text(value)]
+            words += [options.FLAGS[name], text(value)]
     return shlex.join(words)
 
 
 def _session(job: Job) -> Session:
     """What the job says counts, then the definition's TrainingParameters, then the defaults of jobs."""
     defaults = replace(Training(), **dict(schema.JOB_DEFAULTS))  # type: ignore[arg-type]
-    origins = dict.fromkeys(options.FLAGS, "the job")
-    session = prepare(Path(job.network.value), _files(job), job.written, defaults=defaults, origins=origins)
-    for line in session.overrides:
-        show.tell(line)
-    return session
+    names = dict.fromkeys(options.FLAGS, "the job")
+    return prepare(Path(job.network.value), _files(job), job.written, defaults=defaults, names=names)
 
 
 def _train(job: Job, resume: bool, overwrite: bool, as_json: bool) -> None:

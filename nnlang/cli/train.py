@@ -6,9 +6,8 @@ import json
 import shlex
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -19,13 +18,12 @@ from nnlang.cli import options, show
 from nnlang.codes import files as file_codes
 from nnlang.codes import training as training_codes
 from nnlang.codes import usage as codes
-from nnlang.definition import check
 from nnlang.diagnostics import Place, stop
-from nnlang.network import Network, Training
-from nnlang.syntax import read_source
+from nnlang.network import Training
+from nnlang.settings import spelled as spelling
 
 if TYPE_CHECKING:
-    from nnlang.runtime.dataset import DataSet
+    from nnlang.runtime.session import Session
     from nnlang.runtime.train import Event, TrainResult
 
 Observer = Callable[["Event"], None]
@@ -74,65 +72,30 @@ def train(
         "lambda1": lambda1, "mu": mu, "mu1": mu1, "seed": seed, "checkpoint_interval": checkpoint_interval,
         "alpha_interval": alpha_interval, "alpha_multiplier": alpha_multiplier, "shuffle": shuffle,
     }  # fmt: skip
-    session = prepare(config, [*input, *output], flags, {"input": input_index, "output": output_index})
-    for line in session.overrides:
-        show.tell(line)
+    indices = {"input": input_index, "output": output_index}
+    session = prepare(config, [*input, *output], flags, indices, names=options.FLAGS)
     if not json:
         _introduce(session, model)
     result = execute(session, model, resume=resume, views=(_view(session, verbose, json),))
     conclude(session, model, result, json)
 
 
-@dataclass(frozen=True)
-class Session:
-    """Everything that a training needs, read and checked."""
-
-    text: str
-    network: Network
-    datasets: Mapping[str, DataSet]
-    settings: Training
-    labels: Mapping[str, tuple[str, ...]]
-    overrides: tuple[str, ...] = ()
-
-
 def prepare(
     config: Path,
-    files: list[Path],
-    flags: dict[str, Any],
+    files: Sequence[Path],
+    given: Mapping[str, Any],
     indices: Mapping[str, Path | None] | None = None,
     defaults: Training | None = None,
-    origins: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Session:
-    """Read definition and data, resolve the one against the other, settle the settings; raises `Stop`."""
-    from nnlang.runtime.dataset import read_all
+    """The session of a training (runtime.session.prepare), with what it found and what overrides what told."""
+    from nnlang.runtime.session import prepare as ready
 
-    source = read_source(config)
-    first_look = check(source, need_shapes=False)  # mistakes in the definition are told before long files are read
-    first_look.report.check()
-    settings, overrides = options.settle(first_look.training, flags, defaults, origins)
-    datasets = read_all(files)
-    show.findings(notice for data in datasets.values() for notice in data.notices)
-    checked = check(source, {name: data.facts for name, data in datasets.items()}, need_shapes=True)
-    checked.report.check()
-    show.findings(checked.report.sorted())
-    assert checked.network is not None
-    labels = _labels(checked.network, datasets, indices or {})
-    return Session(checked.source.text, checked.network, datasets, settings, labels, tuple(overrides))
-
-
-def _labels(
-    network: Network, datasets: Mapping[str, DataSet], indices: Mapping[str, Path | None]
-) -> dict[str, tuple[str, ...]]:
-    """The labels that the model will carry, by data set: what the data files hold, or the index files given."""
-    from nnlang.runtime import indexfile
-
-    found = {name: data.labels for name, data in datasets.items() if data.labels}
-    layers = {"input": network.inputs, "output": network.outputs}
-    for role, path in indices.items():
-        if path is not None:
-            labels = indexfile.read_labels(path)
-            found.update((layer.dataset, labels) for layer in layers[role])
-    return found
+    session = ready(config, files, given, indices, defaults, names)
+    show.findings(session.findings)
+    for line in session.overrides:
+        show.tell(line)
+    return session
 
 
 def execute(session: Session, model: Path, *, resume: bool = False, views: tuple[Observer, ...] = ()) -> TrainResult:
@@ -262,7 +225,7 @@ def _introduce(session: Session, model: Path) -> None:
     sizes = " -> ".join(f"{layer.name} {layer.units:,}" for layer in network.layers)
     show.say(f"network   {sizes}")
     show.say(f"data      {examples:,} examples")
-    spelled = options.spelled(settings.optimizer)
+    spelled = spelling(settings.optimizer)
     show.say(
         f"training  {settings.epochs} epochs of batches of {settings.batch}, {spelled}, alpha {settings.alpha:g}, "
         f"lambda {settings.lambda_:g}, seed {settings.seed} -> {model}"
