@@ -16,6 +16,7 @@ from nnlang.ops import (
     Pool,
     Reduce,
     Scalar,
+    Softmax,
     Type,
     View,
     operands,
@@ -70,8 +71,11 @@ def _rule(op: Op, adjoint: Op, needed: set[Op], pool: Pool) -> list[tuple[Op, Op
             ]
         case View(x=x) if x in needed:
             return [(x, pool.make(View(x.type, adjoint)))]
+        case Softmax(x=x) if x in needed:
+            return [(x, _through_softmax(pool, op, adjoint))]
         case Reduce(kind="sum" | "mean", x=x) if x in needed:
             return [(x, _broadcast(pool, op, adjoint))]
+    assert not any(x in needed for x in operands(op)), f"no gradient rule for {op}"
     return []
 
 
@@ -93,6 +97,13 @@ def _scaled(pool: Pool, op: Pointwise, i: int, adjoint: Op) -> Op:
     args = (adjoint, op, *op.args)
     names = {"y": Var("x1")} | {f"x{k}": Var(f"x{k + 2}") for k in range(len(op.args))}
     return pointwise(pool, Var("x0") * put(slope, names), args)
+
+
+def _through_softmax(pool: Pool, y: Softmax, adjoint: Op) -> Op:
+    """y (adjoint - sum over units of y adjoint): the whole Jacobian."""
+    product = pool.make(Pointwise(y.type, Var("x0") * Var("x1"), (y, adjoint)))
+    total = pool.make(Reduce(without(y.type, y.type.axes[1]), "sum", product, y.type.axes[1]))
+    return pool.make(Pointwise(y.type, Var("x0") * (Var("x1") - Var("x2")), (y, adjoint, total)))
 
 
 def _unbroadcast(pool: Pool, value: Op, type: Type) -> Op:

@@ -274,8 +274,14 @@ def _stored(machine: _Machine, op: ops.Stored) -> Tensor:
 
 def _reduce(machine: _Machine, op: ops.Reduce) -> Tensor:
     axis = op.x.type.axes.index(op.axis)
-    functions = {"sum": torch.sum, "mean": torch.mean, "max": torch.amax}
-    return functions[op.kind](machine.value(op.x), axis)
+    return REDUCTIONS[op.kind](machine.value(op.x), axis)
+
+
+REDUCTIONS: Mapping[str, Callable[[Tensor, int], Tensor]] = {
+    "sum": lambda x, axis: x.sum(axis),
+    "mean": lambda x, axis: x.mean(axis),
+    "max": lambda x, axis: x.amax(axis),
+}
 
 
 def _part(machine: _Machine, op: ops.Part) -> Tensor:

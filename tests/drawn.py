@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from nnlang.lower import Lowered
 from nnlang.network import Activation, Init, Kind, Loss, Network, Optimizer, Scheme, Sparseness, Training
+from nnlang.ops import Op
 from nnlang.runtime import scalars
 from nnlang.runtime.interpreter import Batch, Evaluated, Rows, evaluate
-from nnlang.ops import Op
 from tests.networks import Row, build, hidden, output, source
 from tests.oracle_cases import EVERYWHERE, FORMS, LEGAL, ROWS, Case, Data, _Draw
 

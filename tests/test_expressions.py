@@ -181,7 +181,15 @@ def test_printed_statements_mean_the_expression(e: Expr, seed: int) -> None:
     def random(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=make, dtype=torch.float64)
 
-    tensors = {"d": random(3, 4), "x": random(3, 4), "y": random(3, 4), "v": random(3), "r": random(4), "s": 0.7, "q": -1.3}
+    tensors = {
+        "d": random(3, 4),
+        "x": random(3, 4),
+        "y": random(3, 4),
+        "v": random(3),
+        "r": random(4),
+        "s": 0.7,
+        "q": -1.3,
+    }
     bound = {n: torch.as_tensor(t, dtype=torch.float64) for n, t in tensors.items()}
     expected = compute(e, {**bound, "v": tensors["v"][:, None]}).broadcast_to(3, 4)  # type: ignore[index]
     assume(bool(torch.isfinite(expected).all()) and float(expected.abs().max()) < 1e6)

@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnlang.codes import training as codes
 from nnlang.codegen.grid import gather_leaf
+from nnlang.codes import training as codes
 from nnlang.diagnostics import DATA, Stop
 from nnlang.lower import Slot as SlotInfo
 from nnlang.network import Network
@@ -48,7 +48,12 @@ def fed(data: DataSet, units: int, role: str = "target", by_unit: bool = True) -
     return Feed(net, [info], {data.name: data}, by_unit=by_unit)
 
 
-@given(case=sets(), wider=st.sampled_from((0, 7)), chosen=st.randoms(use_true_random=False), role=st.sampled_from(("input", "target")))
+@given(
+    case=sets(),
+    wider=st.sampled_from((0, 7)),
+    chosen=st.randoms(use_true_random=False),
+    role=st.sampled_from(("input", "target")),
+)
 @settings(max_examples=150, deadline=None)
 def test_both_orders_hold_the_rows(case: Any, wider: int, chosen: Any, role: str) -> None:
     data, values, weight = case

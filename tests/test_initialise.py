@@ -72,7 +72,7 @@ def test_a_program_starts_as_its_layers_say() -> None:
     program.initialise(5)
     for info in program.states:
         value = program.get(info)
-        if info.owner == "bn" and not info.part.endswith(("v", "s")) or info.part in ("scale", "variance"):
+        if (info.owner == "bn" and not info.part.endswith(("v", "s"))) or info.part in ("scale", "variance"):
             assert (value == (1 if info.part in ("scale", "variance") else 0)).all(), info
         elif info.part:
             assert not value.any(), info

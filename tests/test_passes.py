@@ -16,7 +16,7 @@ from nnlang.compiler import stages, structure
 from nnlang.definition import load
 from nnlang.lower import ENTRIES, lower
 from nnlang.network import Activation, DataFacts, ErrorFunction, Loss, Network, Optimizer, Training
-from nnlang.ops import Walk, dump, topological
+from nnlang.ops import Walk, topological
 from nnlang.passes import PIPELINE, Optimised, optimise
 from nnlang.runtime.interpreter import Evaluated
 from nnlang.runtime.program import Program, feed_for
@@ -233,7 +233,7 @@ def test_what_a_pass_does_reads_as_blessed(case: str, golden: Golden) -> None:
     network = load(FOLDER / f"{case}.json", FACTS).network
     assert network is not None
     texts = stages(network, 16, Training(optimizer=Optimizer.MOMENTUM))
-    name = case.split("/")[0]
+    name = case.split("/", maxsplit=1)[0]
     order = ["ir", *(f"after {n}" for n, _ in PIPELINE)]
     before = texts[order[order.index(f"after {name}") - 1]].split("\n%0 ", 1)
     golden(FOLDER / f"{case}.before", "%0 " + before[1] if len(before) > 1 else before[0])
@@ -264,7 +264,9 @@ for make in ALL:
 def dumped(seed: str) -> str:
     """The digests of every stage of the hand-built networks, in a process of its own."""
     command = [sys.executable, "-c", DUMPS, str(ROOT)]
-    run = subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+    )
     return run.stdout
 
 

@@ -37,7 +37,9 @@ def test_numbers_lie_in_the_unit_interval() -> None:
 def test_masks_are_uniform() -> None:
     draws = keep_units(7, 1, 0, torch.arange(500), 200).double()
     assert draws.min() >= 0 and draws.max() < 1
-    assert float(draws.mean()) == pytest.approx(0.5, abs=0.005) and float(draws.var()) == pytest.approx(1 / 12, abs=0.002)
+    assert float(draws.mean()) == pytest.approx(0.5, abs=0.005) and float(draws.var()) == pytest.approx(
+        1 / 12, abs=0.002
+    )
     assert abs(float(torch.corrcoef(draws[:, :2].t())[0, 1])) < 0.15
     assert torch.histc(draws, 10).div(10_000).sub(1).abs().max() < 0.05
 

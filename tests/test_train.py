@@ -16,7 +16,8 @@ from nnlang.codegen import select
 from nnlang.codes import training as codes
 from nnlang.diagnostics import DIVERGED, MEMORY, USAGE, Stop
 from nnlang.network import Activation, ErrorFunction, Loss, Optimizer
-from nnlang.runtime import memory, train as training
+from nnlang.runtime import memory
+from nnlang.runtime import train as training
 from nnlang.runtime.brake import BRAKED, WARM_UP, Brake
 from nnlang.runtime.checkpoint import found
 from nnlang.runtime.dataset import dense_set
@@ -188,7 +189,10 @@ def test_what_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(pat
 @pytest.mark.parametrize("interval", [0, 1])
 def test_weights_that_are_not_finite_are_never_written(tmp_path: Path, interval: int) -> None:
     """The error of a step is finite when its update is not: neither checkpoint nor model may take that update."""
-    sets = {"input": dense_set("input", np.ones((4, 1), np.float32)), "output": dense_set("output", np.full((4, 1), 1e3))}
+    sets = {
+        "input": dense_set("input", np.ones((4, 1), np.float32)),
+        "output": dense_set("output", np.full((4, 1), 1e3)),
+    }
     rows = [networks.source("Input", 1), networks.output("Output", 1, "Input", activation=Activation.LINEAR)]
     net = networks.bind(networks.build("steep", rows, loss=Loss(ErrorFunction.L2)), *(d.facts for d in sets.values()))
     for epochs in (1, 2):

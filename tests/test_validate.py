@@ -13,11 +13,9 @@ from nnlang.network import Activation, ErrorFunction
 from nnlang.ops import Op, Pool
 from nnlang.runtime.validate import Check, gradient_check
 from tests.drawn import thinned
-from tests.oracle_cases import Case, draw, structure_cases
 from tests.networks import build, hidden, output, source
+from tests.oracle_cases import Case, draw, structure_cases
 from tests.programs import datasets
-
-SMALL = 3  # of structure_cases whose matrices are few: enough where a fault is planted
 
 
 def checked(case: Case) -> list[Check]:
@@ -32,7 +30,7 @@ def test_structures_pass(case: Case, thin: bool) -> None:
     owners = [w for w in case.network.weights if w.owner is None]
     norms = sum(layer.batch_normalization for layer in case.network.layers)
     assert len(checks) == len(owners) + len(case.network.weights) + 2 * norms
-    assert all(c.tested > 0 and "->" in c.name or "batch norm" in c.name for c in checks)
+    assert all(c.tested > 0 and ("->" in c.name or "batch norm" in c.name) for c in checks)
 
 
 def plain(activation: Activation = Activation.TANH) -> Case:
