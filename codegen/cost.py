@@ -52,7 +52,7 @@ def size(op: Op, batch: int) -> float:
 
 
 def held(op: Feed, batch: int) -> float:
-    """Bytes that a slot of the feed holds: sparse rows in both orders, six 64-bit numbers an entry, and where units start."""
+    """Bytes that a slot of the feed holds: six 64-bit numbers for each sparse entry, and where rows and units begin."""
     if op.type.storage != "csr":
         return size(op, batch)
     units = op.type.axes[1].size or 0

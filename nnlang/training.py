@@ -67,8 +67,13 @@ def _hooks(forward: Forward) -> dict[Op, Hook]:
         if layer.sparseness is not None and forward.training:
             hooks[forward.activations[index]] = _penalty(forward, layer, layer.sparseness)
         if layer.delta_norm > 0 and index in forward.preactivations:
-            hooks[forward.preactivations[index]] = partial(_clipped, forward, layer)
+            clip, place = partial(_clipped, forward, layer), forward.preactivations[index]
+            hooks[place] = _in_turn(hooks[place], clip) if place in hooks else clip  # Linear: both at one place
     return hooks
+
+
+def _in_turn(first: Hook, second: Hook) -> Hook:
+    return lambda delta: second(first(delta))
 
 
 def _penalty(forward: Forward, layer: Layer, penalty: Sparseness) -> Hook:

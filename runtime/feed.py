@@ -21,8 +21,10 @@ from nnlang.lower import Slot as SlotInfo
 from nnlang.network import Network
 from nnlang.runtime.block import Slot
 from nnlang.runtime.dataset import DataSet
+from nnlang.runtime.hdf import available_memory
 
 Ids = NDArray[np.int64]
+CACHE = 256 << 20  # bytes of batches of a fixed order that are kept
 EMPTY = torch.empty(0, dtype=torch.int64)
 
 
@@ -49,14 +51,14 @@ class Feed:
         *,
         by_unit: bool = True,
         dtype: torch.dtype = torch.float32,
-        budget: int = 256 << 20,
+        budget: int | None = None,
     ) -> None:
         self.network, self.slots, self.by_unit, self.dtype = network, tuple(slots), by_unit, dtype
         self.datasets = tuple(_bound(network, s, datasets) for s in slots)
         self.examples = _examples(self.datasets)
         self._same = [_first_same(self.slots, self.datasets, i) for i in range(len(self.slots))]
         self._kept: dict[tuple[int, int], Batch] = {}
-        self._budget = budget
+        self._budget = min(CACHE, available_memory() // 8) if budget is None else budget
 
     def batch(self, ids: Ids) -> Batch:
         """The batch of some examples, in their order."""

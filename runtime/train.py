@@ -147,6 +147,7 @@ class Run:
         for what, then, now in (
             ("network", _shape(saved.network), _shape(self.network)),
             ("data", saved.progress.get("data"), self.data),
+            ("batch size within an epoch", _cut(saved, saved.training), _cut(saved, self.settings)),
         ):
             if then != now and then is not None:
                 raise stop(codes.RESUME_REFUSED, Place(str(path)), path=path, what=what)
@@ -202,7 +203,7 @@ class Run:
             (rows,) = self.program.run("step", batch, step, seed=settings.seed, epoch=at.epoch, steps=at.steps)
         total = float(rows.double().sum())
         if not math.isfinite(total):
-            raise self._diverged(total)
+            raise self._diverged(total, self.at.epoch + 1, self.at.batch + 1)
         at.error, at.rows, at.batch, at.steps = at.error + total, at.rows + batch.rows, at.batch + 1, at.steps + 1
         error = total / batch.rows
         if at.brake.take(error):
@@ -219,10 +220,10 @@ class Run:
             alpha *= settings.alpha_multiplier ** (self.at.epoch // settings.alpha_interval)
         return alpha / (1 + self.network.decay * self.at.steps) if self.network.decay > 0 else alpha
 
-    def _diverged(self, error: float) -> Exception:
+    def _diverged(self, error: float, epoch: int, batch: int) -> Exception:
         bad = self._not_finite()
         where = f"; the first values that are not finite stand in {self._told(bad)}" if bad else ""
-        facts: dict[str, Any] = {"error": error, "epoch": self.at.epoch + 1, "batch": self.at.batch + 1, "where": where}
+        facts: dict[str, Any] = {"error": error, "epoch": epoch, "batch": batch, "where": where}
         kept = self._kept or "none was written yet"
         return stop(codes.DIVERGENCE, None, **facts, alpha=self.settings.alpha, checkpoint=kept)
 
@@ -258,7 +259,7 @@ class Run:
     def snapshot(self) -> Model:
         """The model as it is now, with everything that going on needs; Stop where the last update was not finite."""
         if self._not_finite():
-            raise self._diverged(self.last_error)
+            raise self._diverged(self.last_error, self.at.epoch + (self.at.batch > 0), self.at.batch)
         self.program.store(self.model)
         self.model.training = self.settings
         self.model.progress = {**asdict(self.at), "last_error": self.last_error, "data": self.data}
@@ -284,6 +285,11 @@ def _shape(network: Network) -> object:
     """What must be the same for a run to go on: layers and edges, not numbers that may be tuned."""
     layers = tuple(replace(layer, dropout=0.0, delta_norm=0.0, weight_norm=0.0) for layer in network.layers)
     return layers, network.weights
+
+
+def _cut(saved: Model, training: Training | None) -> int | None:
+    """The batch size that a position within an epoch counts in; None between epochs, where it may change."""
+    return training.batch if training and saved.progress.get("batch") else None
 
 
 def _plain(value: Any) -> object:

@@ -1,4 +1,4 @@
-"""`python -m tests.crashes FOLDER KILLS SEED`: trains, is killed at random times, resumes; tells what came of it as JSON.
+"""`python -m tests.crashes FOLDER KILLS SEED`: trains, is killed at random times, resumes; prints JSON.
 
 Every training is a fork of this process, which has everything imported and has computed nothing yet. Runs that were
 killed go on until they are done and their arrays are compared with those of a run that nobody disturbed.

@@ -1,4 +1,4 @@
-"""Whenever a training is killed it goes on, and ends with the bits of one that nobody disturbed; signals end it well."""
+"""A killed training goes on and ends with the bits of one that nobody disturbed; signals end one well."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ from nnlang.runtime.initialise import initial
 from nnlang.runtime.program import Program
 from tests import networks
 
-N, O = 300, 200
+IN, OUT = 300, 200
 UNIFORM = math.sqrt(3)
 # Scheme -> its lowest and highest value, mean and deviation for 300 inputs and 200 outputs with scale 0.5.
 WANTED = {
     Scheme.XAVIER: (0.5 * math.sqrt(6 / 500), 0.0),
-    Scheme.CAFFE_XAVIER: (0.5 * math.sqrt(3 / O), 0.0),
+    Scheme.CAFFE_XAVIER: (0.5 * math.sqrt(3 / OUT), 0.0),
     Scheme.UNIFORM: (0.5, 0.0),
 }
 
@@ -26,21 +26,21 @@ WANTED = {
 @pytest.mark.parametrize("scheme", WANTED, ids=lambda s: s.name.lower())
 def test_symmetric_schemes(scheme: Scheme) -> None:
     limit, mean = WANTED[scheme]
-    w = initial(Init(scheme, 0.5), 1, 0, N, O).astype(np.float64)
-    assert w.shape == (N, O) and abs(w).max() <= limit * (1 + 1e-6) and abs(w).max() > 0.999 * limit
+    w = initial(Init(scheme, 0.5), 1, 0, IN, OUT).astype(np.float64)
+    assert w.shape == (IN, OUT) and abs(w).max() <= limit * (1 + 1e-6) and abs(w).max() > 0.999 * limit
     assert w.mean() == pytest.approx(mean, abs=0.01 * limit) and w.std() == pytest.approx(limit / UNIFORM, rel=0.01)
 
 
-@pytest.mark.parametrize(("scheme", "deviation"), [(Scheme.GAUSSIAN, 0.5), (Scheme.SELU, 1 / math.sqrt(N))])
+@pytest.mark.parametrize(("scheme", "deviation"), [(Scheme.GAUSSIAN, 0.5), (Scheme.SELU, 1 / math.sqrt(IN))])
 def test_normal_schemes(scheme: Scheme, deviation: float) -> None:
-    w = initial(Init(scheme, 0.5), 1, 0, N, O).astype(np.float64) / deviation
+    w = initial(Init(scheme, 0.5), 1, 0, IN, OUT).astype(np.float64) / deviation
     assert w.mean() == pytest.approx(0, abs=0.02) and w.std() == pytest.approx(1, rel=0.01)
     assert (w**4).mean() == pytest.approx(3, rel=0.05) and 3.5 < abs(w).max() < 6.5
     assert (abs(w) < 1).mean() == pytest.approx(0.6827, abs=0.01)
 
 
 def test_unit_ball_is_positive_and_constant_is_the_scale() -> None:
-    w = initial(Init(Scheme.UNIT_BALL, 0.5), 1, 0, N, O)
+    w = initial(Init(Scheme.UNIT_BALL, 0.5), 1, 0, IN, OUT)
     assert w.min() > 0 and w.max() <= 0.5 and w.mean() == pytest.approx(0.25, abs=0.005)
     assert (initial(Init(Scheme.CONSTANT, 0.5), 1, 0, 3, 4) == 0.5).all()
 

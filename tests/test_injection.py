@@ -33,8 +33,8 @@ PAYLOADS = (
     '"; import os #', "'''", '"""', "{}", "{{}}", "{0.__class__}", "${HOME}", "$(touch /tmp/nnlang-canary)",
     "%s", "%(name)s", "%n%n", "\\n", "\\", "\\x00", "\\u0000", "a\nimport os", "a\r\nb", "\t", "\x00", "\x1b[31m",
     "__import__('os').system('touch /tmp/nnlang-canary')", "exec('1')", "eval(input())", "os.system", "__class__",
-    "__builtins__", "lambda: 0", "torch.load('x')", "../x", "../../etc/passwd", "/etc/passwd", "C:\\con", "NUL", "~root",
-    "file:///etc/passwd", "a;b", "a|b", "`id`", "<script>alert(1)</script>", "<!--", "]]>", "&amp;", "-->",
+    "__builtins__", "lambda: 0", "torch.load('x')", "../x", "../../etc/passwd", "/etc/passwd", "C:\\con", "NUL",
+    "~root", "file:///etc/passwd", "a;b", "a|b", "`id`", "<script>alert(1)</script>", "<!--", "]]>", "&amp;", "-->",
     "\u202eevil", "\u2066x\u2069", "\ufeff", "\u200b", "\u2028", "\u2029", "\ud7ff", "\U0001f4a3", "é", "e\u0301",
     "ſ", "Ⅷ", "ａ", "# comment", "// comment", "/* x */", "0", "-1", "1e999", "NaN", "null", "true", "None", "s0",
     "block", "torch", "self", "x0", "step", "a" * 300, " ", "", ".", "..", ":", "::", "@", "=", "'", '"', "(", ")",
@@ -44,7 +44,7 @@ PAYLOADS = (
 Facts = dict[str, DataFacts]
 
 
-def definition(name: str, payload: str) -> tuple[str, Facts]:
+def definition(payload: str) -> tuple[str, Facts]:
     """A definition with the payload in every string that is not a word of the language, each told apart by a letter."""
     a, b, c, d, e, f, g = (f"{payload}{MARK}{letter}" for letter in "abcdefg")
     shared = {"SourceInputLayer": b, "SourceOutputLayer": c, "InputLayer": c, "Transposed": True}
@@ -61,9 +61,9 @@ def definition(name: str, payload: str) -> tuple[str, Facts]:
 
 
 def compiled_texts(network: Network) -> dict[str, str]:
-    """Everything after names are gone, of every entry point."""
+    """Everything after names are gone, of the entry points that the others are parts of."""
     found = {}
-    for entry in ENTRIES:
+    for entry in ("step", "predict"):
         texts = stages(network, 16, Training(), entry=entry)
         found |= {f"{entry} {stage}": text for stage, text in texts.items() if stage != "network"}
     return found
@@ -71,7 +71,7 @@ def compiled_texts(network: Network) -> dict[str, str]:
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda p: ascii(p)[:30])
 def test_no_text_of_a_definition_is_in_what_is_generated(payload: str) -> None:
-    text, facts = definition("x", payload)
+    text, facts = definition(payload)
     checked = check(Source("config.json", text), facts, need_shapes=True)
     if checked.network is None:
         assert checked.report.errors  # refused, with a reason
@@ -80,13 +80,13 @@ def test_no_text_of_a_definition_is_in_what_is_generated(payload: str) -> None:
         assert MARK not in generated, stage
         if stage.endswith("source"):
             harmless(generated)
-    assert not os.path.exists(CANARY)
+    assert not Path(CANARY).exists()
 
 
 def test_most_payloads_come_as_far_as_generated_code() -> None:
     accepted = 0
     for payload in PAYLOADS:
-        text, facts = definition("x", payload)
+        text, facts = definition(payload)
         accepted += check(Source("config.json", text), facts, need_shapes=True).network is not None
     assert accepted > len(PAYLOADS) * 0.6
 
@@ -182,7 +182,8 @@ def renamed(network: Network) -> Network:
 
 
 BAD_MODULES = (
-    "import os", "from os import path", "def step(s, x, block):\n    eval('1')", "def step(s, x, block):\n    s.__class__",
+    "import os", "from os import path", "def step(s, x, block):\n    eval('1')",
+    "def step(s, x, block):\n    s.__class__",
     "def other():\n    pass", "def step(s, x, block):\n    torch.load('x')", "x = 'text'", "def step(s):\n    s[0]()",
     "def step(s, x, block):\n    block.scalars['A;B']", "class A: pass", "import torch as t", "(lambda: 0)()",
 )  # fmt: skip
@@ -195,26 +196,29 @@ def test_the_list_refuses_what_it_should(source: str) -> None:
 
 
 SOURCES = """
-import hashlib, sys
-sys.path.insert(0, sys.argv[1])
-from nnlang.definition import check
+import hashlib, json, sys
 from nnlang.compiler import stages
-from nnlang.network import Training
+from nnlang.definition import check
+from nnlang.lower import ENTRIES
+from nnlang.network import DataFacts
 from nnlang.source import Source
-from tests.test_injection import compiled_texts, definition
-text, facts = definition("x", '"; import os #')
-texts = compiled_texts(check(Source("config.json", text), facts, need_shapes=True).network)
-print(hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest())
+text, facts = json.loads(sys.argv[1])
+network = check(Source("x", text), {n: DataFacts(**f) for n, f in facts.items()}, need_shapes=True).network
+texts = [stages(network, 16, entry=entry) for entry in ENTRIES]
+print(hashlib.sha256(repr(texts).encode()).hexdigest(), "torch" in sys.modules)
 """
 
 
 def generated(seed: str) -> str:
     """The digest of everything generated, from a process of its own."""
-    command = [sys.executable, "-c", SOURCES, str(ROOT)]
+    text, facts = definition('"; import os #')
+    given = json.dumps([text, {name: vars(fact) for name, fact in facts.items()}])
     environment = {**os.environ, "PYTHONHASHSEED": seed}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", SOURCES, given]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(20, marks=pytest.mark.full)])
 def test_generated_text_is_the_same_in_every_process(count: int) -> None:
-    assert len({generated(str(1000 + i)) for i in range(count)}) == 1
+    (told,) = {generated(str(1000 + i)) for i in range(count)}
+    assert told.endswith("False\n")  # and needs no torch

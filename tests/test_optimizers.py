@@ -25,7 +25,7 @@ DATA = {"In": Data("analog"), "Out": Data("boolean")}
 
 
 def network(*, fused: bool) -> Network:
-    """Sparse input -> Tanh -> output; DeltaNorm far above every delta is what keeps the second form from being fused."""
+    """Sparse input -> Tanh -> Sigmoid -> output; a DeltaNorm far above every delta keeps the second form unfused."""
     rest = {} if fused else {"delta_norm": 1e6}
     rows = [
         source("In", 7),

@@ -1,4 +1,4 @@
-"""Plans: buffers never share memory while both are alive, operands are there when they are read, costs are what they say."""
+"""Plans: buffers share no memory while both are alive, operands are there when they are read, costs are right."""
 
 from __future__ import annotations
 

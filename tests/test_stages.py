@@ -105,4 +105,4 @@ def test_dimensions_follow_through_the_stages() -> None:
     network, training = example("movielens/config")
     texts = stages(network, BATCH, training)
     assert "unit2:26752" in texts["opt"] and "26752" in texts["source"] and "gl_input" not in texts["opt"]
-    assert list(texts)[0] == "network" and {"ir", "opt", "plan", "source"} <= texts.keys()
+    assert next(iter(texts)) == "network" and {"ir", "opt", "plan", "source"} <= texts.keys()

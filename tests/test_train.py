@@ -99,7 +99,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("batches", [1, 2, 3, 4, 8, 9])
+@pytest.mark.parametrize("batches", [1, 3, 5, 8])
 def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path, shape: str, batches: int) -> None:
     straight, broken = tmp_path / "straight.nc", tmp_path / "broken.nc"
     first, second, third = Watch(), Watch(batches), Watch()

@@ -1,4 +1,4 @@
-"""A tiny training problem in memory, for runs that are compared bit for bit: ten rows in two groups, every kind of noise."""
+"""A tiny training problem in memory, for runs compared bit for bit: ten rows in two groups, every kind of noise."""
 
 from __future__ import annotations
 
