@@ -208,7 +208,7 @@ class _Decoder:
         if kind.integer and value != int(value):
             self.fault(codes.NOT_AN_INTEGER, node.span, key=key.name, value=node.text, expected=expects(kind))
         elif not kind.holds(value):
-            help = f"write at most {kind.high:.8g}" if value > kind.high else None
+            help = f"write at most {kind.high:.15g}" if value > kind.high else None
             self.fault(codes.OUT_OF_RANGE, node.span, help=help, key=key.name, value=node.text, expected=expects(kind))
         else:
             return Written(int(value) if kind.integer else float(value), node.span, name)

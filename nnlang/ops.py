@@ -291,16 +291,16 @@ def pointwise(pool: Pool, e: Expr, args: tuple[Op, ...], slopes: tuple[Expr, ...
     used = frozenset().union(variables(e), *(variables(s) for s in slopes))
     kept: dict[Op, int] = {}
     names: dict[str, Expr] = {}
-    positions = []
+    by_argument: dict[Op, Expr] = {}  # an argument given twice has the sum of both slopes
     for i, x in enumerate(args):
         if f"x{i}" in used:
-            positions += [i] if x not in kept else []
             names[f"x{i}"] = Var(f"x{kept.setdefault(x, len(kept))}")
+            by_argument[x] = by_argument.get(x, ZERO) + (slopes[i] if slopes else ZERO)
     e = substitute(e, names)
     if e == Var("x0") and len(kept) == 1:
         return next(iter(kept))
     axes = sorted(dict.fromkeys(a for x in kept for a in x.type.axes), key=lambda a: a != BATCH)
-    kept_slopes = tuple(substitute(slopes[i], names) for i in positions) if slopes else ()
+    kept_slopes = tuple(substitute(s, names) for s in by_argument.values()) if slopes else ()
     return pool.make(Pointwise(Type(tuple(axes)), e, tuple(kept), kept_slopes))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
@@ -40,6 +42,12 @@ class Limits:
 
 
 DEFAULTS = Limits()
+_SIGNATURES = {
+    b"\x89HDF": "a data set or a model (NetCDF)",
+    b"CDF": "a NetCDF file",
+    b"\x1f\x8b": "a gzip file",
+    b"PK\x03\x04": "a zip file",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,8 @@ def read_source(path: str | PathLike[str], limits: Limits = DEFAULTS) -> Source:
         raise stop(codes.CANNOT_READ, Place(name), path=name, reason=error.strerror or "it failed") from None
     except ValueError:
         raise stop(codes.CANNOT_READ, Place(name), path=name, reason="this is not the name of a file") from None
+    if kind := next((kind for begin, kind in _SIGNATURES.items() if raw.startswith(begin)), ""):
+        raise stop(codes.NO_DEFINITION, Place(name), path=name, kind=kind)
     if len(raw) > limits.size:
         raise stop(codes.TOO_LARGE, Place(name), limit=limits.size)
     try:
@@ -143,8 +153,15 @@ def read_source(path: str | PathLike[str], limits: Limits = DEFAULTS) -> Source:
 def _read(path: str | PathLike[str], most: int) -> bytes:
     if str(path) == "-":
         return sys.stdin.buffer.read(most)
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(0, "it is no plain file (- reads standard input)")
         return file.read(most)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a pipe that nobody writes to as well, so that it can be refused instead of waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def parse(source: Source, report: Report, limits: Limits = DEFAULTS) -> Node | None:

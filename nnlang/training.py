@@ -90,8 +90,6 @@ def _penalty(forward: Forward, layer: Layer, penalty: Sparseness) -> Hook:
 
 def _clipped(forward: Forward, layer: Layer, delta: Op) -> Op:
     """DeltaNorm: each row at most of the layer's limit in length."""
-    if layer.delta_norm <= 0:
-        return delta
     square = named(forward.pool, Var("d") * Var("d"), {"d": delta})
     total = forward.pool.make(Reduce(Type((BATCH,)), "sum", square, forward.units(layer.index)))
     limit = forward.low.scalar(f"delta_norm {layer.index}")

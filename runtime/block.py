@@ -47,11 +47,12 @@ class Slot:
     def stored_values(self, first: int, last: int) -> Tensor:
         """The entries' own values of units first..last-1, by unit."""
         start, end = self.span(first, last)
-        return self.by_unit()[start:end]
+        order = self.order[start:end]
+        return torch.ones(len(order)) if self.values is None else self.values[order]
 
     def by_unit(self) -> Tensor:
         """Every entry's value, by unit."""
-        return torch.ones(len(self.rows)) if self.values is None else self.values[self.order]
+        return self.stored_values(0, self.units)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import IO, cast
 from nnlang.codes import data as codes
 from nnlang.codes import files as file_codes
 from nnlang.diagnostics import Place, stop
-from nnlang.runtime.files import existing_file, unreadable
+from nnlang.runtime.files import existing_file, is_hdf5, unreadable
 
 BLOCK_BYTES = 4 << 20  # enough for numpy to be busy, small enough to stay in the last cache
 LINE_LIMIT = 256 << 20
@@ -34,9 +34,9 @@ class Block:
 def inputs(path: str | os.PathLike[str]) -> list[Path]:
     """The files that `path` names: itself, or the files of a folder by name, without subfolders and dot files."""
     given = Path(path)
-    if not given.is_dir():
-        return [existing_file(given)]
     try:
+        if not given.is_dir():
+            return [existing_file(given)]
         found = sorted(p for p in given.iterdir() if p.is_file() and not p.name.startswith("."))
     except OSError as error:
         raise unreadable(given, error) from error
@@ -55,6 +55,8 @@ def blocks(paths: list[Path], size: int = BLOCK_BYTES) -> Iterator[Block]:
     before = 0
     for path in paths:
         try:
+            if is_hdf5(path):
+                raise stop(codes.NOT_TEXT, Place(str(path)), path=path, found="a data set or a model (NetCDF)")
             with path.open("rb") as raw:
                 for line, data in _lines(path, _stream(raw), size):
                     yield Block(path, line, data, before + raw.tell())

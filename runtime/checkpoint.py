@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,6 +91,7 @@ def found(path: str | os.PathLike[str]) -> list[tuple[Position, Path]]:
 def newest(path: str | os.PathLike[str]) -> Newest | None:
     """The furthest of a run's checkpoints and its finished model that is whole; None where there is no file at all.
 
+    A model that stands there from another run, which the one with the checkpoints is to replace, does not count.
     Each file that cannot be used is a warning (NN728). `Stop` with the reasons where there are files and none is whole.
     """
     target = Path(path)
@@ -104,10 +105,27 @@ def newest(path: str | os.PathLike[str]) -> Newest | None:
     for _, _, file in sorted(rank, reverse=True):
         with _noting(failures):
             model = finished if finished is not None and file == target else load(file)
+            if model is finished and _foreign(finished, target):
+                continue
             return Newest(model, file, tuple(_skipped(failure) for failure in failures))
     if failures:
         raise Stop(*(d for failure in failures for d in failure.diagnostics))
     return None
+
+
+def _foreign(finished: Model, target: Path) -> bool:
+    """Whether the checkpoints beside a finished model come from another run; checkpoints of older runs never stay."""
+    for _, file in found(target):
+        with suppress(Stop):
+            return _identity(load(file)) != _identity(finished)
+    return False
+
+
+def _identity(model: Model) -> object:
+    """What tells runs apart: two of the same identity go through the same numbers, however long they are."""
+    training = model.training
+    settings = None if training is None else replace(training, epochs=0, checkpoint_interval=0)
+    return model.definition, settings, model.progress.get("data")
 
 
 def discard(path: str | os.PathLike[str]) -> None:

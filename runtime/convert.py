@@ -6,6 +6,7 @@ input does not name gets an empty row. The data file and the index files take th
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,11 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from nnlang.codes import data as codes
+from nnlang.codes import usage as usage_codes
 from nnlang.diagnostics import Code, Diagnostic, Place, Stop, stop
 from nnlang.runtime import indexfile, tabular, textdata
 from nnlang.runtime.blocks import blocks, inputs, total_bytes
 from nnlang.runtime.datawriter import size, writer
-from nnlang.runtime.files import Writer, atomic_write_all, check_target, distinct
+from nnlang.runtime.files import Writer, atomic_write_all, check_target, distinct, exists, is_hdf5
+from nnlang.runtime.hdf import is_model
 from nnlang.runtime.rows import Rows, Table
 from nnlang.runtime.stored import BOOLEAN, FLOAT, NAME, SPARSE, UINT, StoredSet
 from nnlang.runtime.textdata import REASONS, Parsed
@@ -141,8 +144,22 @@ def check(request: Request) -> None:
     distinct(output=request.output, feature_index=request.features, sample_index=request.samples, input=request.input)
     for path in (request.output, request.features, request.samples):
         check_target(path)
+    _check_kinds(request)
+    if request.least is not None and not math.isfinite(request.least):
+        reason = "it takes a finite number"
+        raise stop(usage_codes.BAD_VALUE, option="--min-value", value=request.least, reason=reason, command="generate")
     if len(request.columns) == 2 and (request.analog or request.least is not None):
         raise stop(codes.RATING_NEEDED, flag="-t analog" if request.analog else "--min-value")
+
+
+def _check_kinds(request: Request) -> None:
+    """Raise `Stop` (NN473) where the data set or its index would take the place of another kind of file."""
+    output, features = request.output, request.features
+    found = "a model" if is_model(output) else "no data set"
+    if output.is_file() and output.stat().st_size and (found == "a model" or not is_hdf5(output)):
+        raise stop(codes.OTHER_KIND, Place(str(output)), path=output, found=found, new="a data set")
+    if request.create and not indexfile.looks_like_one(features):
+        raise stop(codes.OTHER_KIND, Place(str(features)), path=features, found="no index file", new="an index")
 
 
 def width_for(features: int) -> int:
@@ -195,24 +212,27 @@ def _kept(parsed: Parsed, request: Request) -> Parsed:
 
 
 def _samples(request: Request) -> Vocabulary:
-    return indexfile.read(request.samples) if request.samples.exists() else Vocabulary()
+    return indexfile.read(request.samples) if exists(request.samples) else Vocabulary()
 
 
 def _features(request: Request) -> Vocabulary:
     if request.create:
         return Vocabulary()
-    if not request.features.exists():
+    if not exists(request.features):
         raise stop(codes.NO_INDEX, Place(str(request.features)), path=request.features)
     return indexfile.read(request.features)
 
 
 def _check_content(request: Request, rows: Rows, table: Table, findings: _Findings) -> None:
-    if not rows.lines:
+    if not rows.lines and (findings.count or request.least is None):
         words = stop(codes.NO_ROWS, Place(str(request.input)), path=request.input, bad=findings.count)
         raise Stop(*words.diagnostics, *findings.all())
     if not len(table.index):
-        dropped = rows.unknown > 0
-        hint = "add new features to the index with -m, or start a new index with -c" if dropped else "check the input"
+        hint = "check the input"
+        if rows.unknown:
+            hint = "add new features to the index with -m, or start a new index with -c"
+        elif request.least is not None:
+            hint = f"no entry has a value of {request.least:g} or more: lower --min-value"
         raise stop(codes.NO_ENTRIES, Place(str(request.input)), path=request.input, samples=table.rows, hint=hint)
 
 

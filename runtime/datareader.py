@@ -42,6 +42,8 @@ def touch(path: Path, budget: Budget) -> None:
 
 
 def _count(file: Hdf) -> int:
+    if file.integer("datasets", default=0) == 0 and file.integer("layers", default=0) > 0:
+        raise stop(codes.NOT_DATA, file.place("attribute layers"), path=file.path)
     count = file.integer("datasets", low=1)
     if count > MAX_SETS:
         raise stop(codes.TOO_MANY_SETS, file.place("attribute datasets"), count=count, limit=MAX_SETS)

@@ -82,12 +82,13 @@ def get(wanted: Collection, folder: Path, progress: Progress = lambda done, tota
 def take(source: Path, wanted: Collection, folder: Path) -> Path:
     """The table out of a zip or a table that is already on the disk, put into `folder`."""
     existing_file(source)
-    _make_folder(folder)
     if zipfile.is_zipfile(source):
+        _make_folder(folder)
         return extract(source, wanted, folder)
     with source.open("rb") as stream:
         if stream.readline(200).rstrip(b"\r\n") != _HEADER:
             raise _archive(source, f"it is neither a zip nor a table that begins with {_HEADER.decode()}")
+    _make_folder(folder)
     target = folder / Path(wanted.member).name
     if not (target.exists() and target.samefile(source)):
         with source.open("rb") as stream:

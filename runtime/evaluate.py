@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from nnlang.codes import data as data_codes
 from nnlang.codes import usage as codes
-from nnlang.diagnostics import Place, Report, stop
+from nnlang.diagnostics import Diagnostic, Place, Report, stop
 from nnlang.runtime.dataset import DataSet
 from nnlang.runtime.files import atomic_text
 from nnlang.runtime.filters import Filter, FilterMode
@@ -22,6 +22,7 @@ from nnlang.runtime.predict import (
     best,
     input_layer,
     is_analog,
+    judge_signals,
     labels_of,
     output_layer,
     signal_set,
@@ -45,6 +46,7 @@ class Evaluation:
     users: int
     features: int
     k: int
+    notices: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,15 @@ def evaluate(
     that only `held` names count as missed. Users without a held-out entry are not judged.
     """
     report = Report()
-    source, (target, _) = input_layer(model, None), output_layer(model, layer)
+    source, (target, inner) = input_layer(model, None), output_layer(model, layer)
+    if inner:
+        outputs_of = ", ".join(output.name for output in model.network.outputs)
+        raise stop(codes.WHICH_LAYER, reason=f"layer `{target.name}` is no output layer", layers=outputs_of)
     inputs = labels_of(model, source, input_index, report, "input", "--input-index")
     outputs = labels_of(model, target, output_index, report, "output", "--output-index")
     uses_values = analog if analog is not None else is_analog(model, source)
     signals = read_signals(known, vocabulary(inputs), values=uses_values)
+    judge_signals(known, signals, report)
     samples = Vocabulary([encoded(sample) for sample in signals.samples])
     seen = read_signals(known, vocabulary(outputs), samples=samples).rows.distinct()
     relevant = read_signals(held, vocabulary(outputs), samples=samples, add=True).rows
@@ -119,7 +125,8 @@ def evaluate(
     shown = signal_set(source, signals.rows.take(judged), uses_values)
     scores = Recommender(model, batch).scores({shown.name: shown}, target)
     ranked = _ranked(scores, len(judged), k, unlabelled(outputs, target), removed, names)
-    return judge(ranked, seen, relevant, judged, features=sum(1 for name in outputs if name))
+    found = judge(ranked, seen, relevant, judged, features=sum(1 for name in outputs if name))
+    return replace(found, notices=tuple(report.diagnostics))
 
 
 def measure(model: Model, datasets: Mapping[str, DataSet], *, k: int = 10, batch: int = 1024) -> Scores:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from nnlang.codes import data as data_codes
 from nnlang.codes import files as codes
 from nnlang.diagnostics import Place, Stop, stop
 
@@ -26,7 +27,8 @@ _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _SEAL = b"\nnnlang-sha256:%s\n"
 _SEAL_SIZE = len(_SEAL % (b"0" * 64))
 _SEAL_FORM = re.compile(rb"\nnnlang-sha256:([0-9a-f]{64})\n")
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # one slash: Path makes one of two
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def existing_file(path: str | os.PathLike[str], *, may_be_empty: bool = False) -> Path:
@@ -94,7 +96,14 @@ def atomic_write_all(writes: Sequence[tuple[str | os.PathLike[str], Writer]], *,
 
 
 def atomic_text(path: str | os.PathLike[str], chunks: Iterable[str]) -> None:
-    """Replace `path` by the text in UTF-8, with `atomic_write`'s promises; undecodable bytes of labels survive."""
+    """Replace `path` by the text in UTF-8, with `atomic_write`'s promises; undecodable bytes of labels survive.
+
+    A model or data set is never replaced: that is a slip of the hand (NN473).
+    """
+    if is_hdf5(path):
+        raise stop(
+            data_codes.OTHER_KIND, Place(os.fspath(path)), path=path, found="a data set or a model", new="a text"
+        )
     atomic_write(path, lambda ready: write_text(ready, chunks))
 
 
@@ -104,14 +113,35 @@ def write_text(path: Path, chunks: Iterable[str]) -> None:
         stream.writelines(chunks)
 
 
+def is_hdf5(path: str | os.PathLike[str]) -> bool:
+    """Whether a plain file stands at `path` that begins as data sets and models do."""
+    with suppress(OSError):
+        if os.path.isfile(path):
+            with open(path, "rb") as stream:
+                return stream.read(len(_HDF5)) == _HDF5
+    return False
+
+
 def check_target(path: Path) -> None:
-    """Raise `Stop` if a file cannot stand at `path`: it is a folder, or its folder is missing."""
-    if path.is_dir():
-        raise stop(codes.IS_A_FOLDER, Place(str(path)), path=path)
-    if path.exists() and not path.is_file():
-        raise stop(codes.NOT_A_FILE, Place(str(path)), path=path)
-    if not path.parent.is_dir():
-        raise stop(codes.NO_FOLDER, Place(str(path)), path=path, folder=path.parent)
+    """Raise `Stop` if a file cannot stand at `path`: it is a folder, its folder is missing or closed to us."""
+    place = Place(str(path))
+    try:
+        if path.is_dir():
+            raise stop(codes.IS_A_FOLDER, place, path=path)
+        if path.exists() and not path.is_file():
+            raise stop(codes.NOT_A_FILE, place, path=path)
+        if not path.parent.is_dir():
+            raise stop(codes.NO_FOLDER, place, path=path, folder=path.parent)
+    except OSError as error:
+        raise stop(codes.NOT_WRITABLE, place, path=path, reason=error.strerror or str(error)) from error
+
+
+def exists(path: Path) -> bool:
+    """Whether something stands at `path`; raises `Stop` (NN712) where its folder does not let us look."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def distinct(**paths: str | os.PathLike[str] | None) -> None:
@@ -137,13 +167,18 @@ def seal(path: Path) -> None:
 
 def is_sealed(path: Path) -> bool:
     """Whether the file ends in a sealing line and is, byte for byte, what was sealed."""
+    return seal_holds(path) is True
+
+
+def seal_holds(path: Path) -> bool | None:
+    """Whether what stands before the sealing line is, byte for byte, what was sealed; None without such a line."""
     size = path.stat().st_size - _SEAL_SIZE
     if size <= 0:
-        return False
+        return None
     with path.open("rb") as stream:
         stream.seek(size)
         found = _SEAL_FORM.fullmatch(stream.read())
-    return found is not None and file_digest(path, size) == found[1].decode()
+    return None if found is None else file_digest(path, size) == found[1].decode()
 
 
 def file_digest(path: Path, size: int | None = None) -> str:
@@ -218,7 +253,7 @@ def _failed(path: Path, needed: int | None, error: Exception) -> Stop:
     reason = getattr(error, "strerror", None) or str(error)
     if getattr(error, "errno", None) in _REFUSED:
         return stop(codes.NOT_WRITABLE, Place(str(path)), path=path, reason=reason)
-    if _free(path.parent) < 1 << 20:
+    if getattr(error, "errno", None) is None and _free(path.parent) < 1 << 20:
         return _no_room(path, needed, reason)
     return stop(codes.WRITE_FAILED, Place(str(path)), path=path, reason=reason)
 
@@ -231,6 +266,7 @@ def _no_room(path: Path, needed: int | None, reason: str | None) -> Stop:
 
 def _free(folder: Path) -> int:
     try:
-        return shutil.disk_usage(folder).free
+        usage = shutil.disk_usage(folder)
     except OSError:
         return 1 << 62
+    return usage.free if usage.total else 1 << 62  # /proc and the like state no size at all

@@ -18,7 +18,7 @@ import numpy as np
 
 from nnlang.codes import data as codes
 from nnlang.diagnostics import Place, Stop, stop
-from nnlang.runtime.files import bytes_text
+from nnlang.runtime.files import bytes_text, is_hdf5
 from nnlang.runtime.stored import Array
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -71,6 +71,26 @@ def check_signature(path: Path) -> None:
     classic = begin.startswith(CLASSIC)
     reason = "it is a classic NetCDF file" if classic else "it does not begin as such files do"
     raise stop(codes.NOT_NETCDF4, Place(str(path)), path=path, reason=reason)
+
+
+def is_model(path: Path) -> bool:
+    """Whether a file is plainly a model, and no data set."""
+    return _says(path, "layers")
+
+
+def is_data(path: Path) -> bool:
+    """Whether a file is plainly a file of data sets."""
+    return _says(path, "datasets")
+
+
+def _says(path: Path, attribute: str) -> bool:
+    if not is_hdf5(path):
+        return False
+    try:
+        with Hdf(path, Budget(0)) as file:
+            return file.integer(attribute) > 0
+    except Stop:
+        return False
 
 
 class Hdf:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nnlang.codes import data as codes
 from nnlang.diagnostics import Place, Stop, stop
-from nnlang.runtime.files import atomic_write, read_bytes
+from nnlang.runtime.files import atomic_write, exists, read_bytes
 from nnlang.runtime.vocabulary import Vocabulary
 
 _NUMBER = re.compile(rb"[0-9]{1,10}")
@@ -39,6 +39,16 @@ def read(path: str | os.PathLike[str]) -> Vocabulary:
             path, lines_of[max(numbers)], f"its number {max(numbers)} is far too large for {len(numbers)} labels"
         )
     return Vocabulary(labels, numbers)
+
+
+def looks_like_one(path: Path) -> bool:
+    """Whether what stands at `path`, if anything does, may be replaced by an index file: its first line is of one."""
+    if not exists(path) or not path.is_file():
+        return True
+    with path.open("rb") as stream:
+        line = stream.readline(1 << 16).removeprefix(_BOM).rstrip(b"\r\n")
+    fields = line.split(b"\t")
+    return not line or (len(fields) == 2 and _NUMBER.fullmatch(fields[1]) is not None)
 
 
 def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:

@@ -69,27 +69,35 @@ SMALLEST = 1e-37  # a product below it may have lost digits
 def leaf_log_sums(tree: Tree, a: Tensor, leaf: int, scale: float) -> None:
     """Adds scale * sum of log(1 - a) over each leaf of units of a [units, rows], log(1 - a) at least -27.6.
 
-    Products of 16 factors share a logarithm; a leaf that is no multiple of 16 units, and a tile in which a product
-    underflows (a near 1 where nothing is stored), take every logarithm for itself.
+    Products of 16 factors share a logarithm; where one underflows (a near 1 where nothing is stored), and in a leaf that
+    is no multiple of 16 units, every factor has its own. What a row's leaf gives depends on nothing beside it.
     """
     units, rows = a.shape
     whole = units // leaf if leaf % FACTORS == 0 else 0
-    products = _products(a[: whole * leaf].view(whole, FACTORS, leaf // FACTORS, rows)) if whole else None
-    if products is not None:
-        tree.add_all(products.log_().sum(1).mul_(scale))
-    else:
-        whole = 0
+    if whole:
+        logs = _logs_of_products(a[: whole * leaf].view(whole, FACTORS, leaf // FACTORS, rows))
+        tree.add_all(logs.sum(1).mul_(scale))
     if whole * leaf < units:
-        rest = torch.log1p(-a[whole * leaf :]).clamp_min_(-MAX_LOG).mul_(scale)
-        leaf_sums(tree, rest, leaf)
+        leaf_sums(tree, _logs(a[whole * leaf :]).mul_(scale), leaf)
 
 
-def _products(parts: Tensor) -> Tensor | None:
-    """The product over axis 1 of 1 - parts, or None where one underflows."""
+def _logs(a: Tensor) -> Tensor:
+    return torch.log1p(-a).clamp_min_(-MAX_LOG)
+
+
+def _logs_of_products(parts: Tensor) -> Tensor:
+    """The sums of log(1 - parts) over axis 1 of [leaves, 16, n, rows]."""
     product = 1 - parts[:, 0]
     for k in range(1, FACTORS):
         product.addcmul_(product, parts[:, k], value=-1)
-    return product if float(product.amin()) >= SMALLEST else None
+    lowest = product.amin((1, 2)).tolist()
+    precise = [
+        (i, product[i] >= SMALLEST) for i, low in enumerate(lowest) if not low >= SMALLEST
+    ]  # not: NaN is low too
+    logs = product.log_()
+    for i, kept in precise:
+        logs[i] = torch.where(kept, logs[i], _logs(parts[i]).sum(0))
+    return logs
 
 
 class Normaliser:

@@ -30,5 +30,6 @@ def check(plan_for: Callable[[int], Plan], batch: int) -> None:
     smaller = batch
     while smaller > 1 and plan_for(smaller).peak_memory > free:
         smaller //= 2
-    fits = smaller if plan_for(smaller).peak_memory <= free else "no batch"
-    raise stop(codes.OUT_OF_MEMORY, needed=text(needed), free=text(free), batch=fits)
+    fits = plan_for(smaller).peak_memory <= free
+    help = None if fits else "no batch is small enough: use fewer units, or a machine with more memory"
+    raise stop(codes.OUT_OF_MEMORY, needed=text(needed), free=text(free), batch=smaller, help=help)

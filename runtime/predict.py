@@ -80,14 +80,14 @@ def predict(model: Model, request: Request, progress: Progress = lambda done, to
     appears. Raises `Stop` for anything wrong with model, signals, index files or filter.
     """
     begin = time.perf_counter()
-    distinct(output=request.output, signals=request.signals)
     report = Report()
     source = input_layer(model, request.dataset)
     target, raw = output_layer(model, request.layer, request.raw)
+    _check(request, target, raw)
     features = labels_of(model, source, request.input_index, report, "input", "-i")
     analog = request.analog if request.analog is not None else is_analog(model, source)
     signals = read_signals(request.signals, vocabulary(features), values=analog)
-    _judge_signals(request, signals, report)
+    judge_signals(request.signals, signals, report)
     inputs = signal_set(source, signals.rows, analog)
     scores = Recommender(model, request.batch).scores({inputs.name: inputs}, target)
     run = _Run(request, signals, scores, target, progress)
@@ -122,9 +122,11 @@ class _Run:
         if self.request.filter is None:
             return None
         samples = Vocabulary([encoded(sample) for sample in self.signals.samples])
-        found, _ = read_filter(self.request.filter, vocabulary(names), samples, self.request.filter_mode)
+        path = self.request.filter
+        found, text = read_filter(path, vocabulary(names), samples, self.request.filter_mode)
+        judge_filter(path, text, report)
         if found.has_times:
-            report(codes.TIMES_AS_WEIGHTS, path=self.request.filter, value=f"{found.largest:.3g}")
+            report(codes.TIMES_AS_WEIGHTS, path=path, value=f"{found.largest:.3g}")
         return found
 
     def recommendations(self, names: Sequence[str], removed: Filter | None) -> Iterator[str]:
@@ -292,16 +294,26 @@ def unlabelled(names: Sequence[str], layer: Layer) -> torch.Tensor:
     return torch.from_numpy(units)
 
 
-def _judge_signals(request: Request, signals: Signals, report: Report) -> None:
-    path = Path(request.signals)
+def _check(request: Request, target: Layer, raw: bool) -> None:
+    """Raise `Stop` for wishes that exclude each other, and for a result that would take the place of an input."""
+    for purpose in ("signals", "filter", "input_index", "output_index"):
+        distinct(output=request.output, **{purpose: getattr(request, purpose)})
+    whole = "--raw" if request.raw else f"-l {target.name}, which is no output layer,"
+    for first, second, both in (
+        (whole, "--json", raw and request.json),
+        (whole, "-f", raw and request.filter is not None),
+        ("--json", "--header", request.json and request.header),
+    ):
+        if both:
+            raise stop(codes.CANNOT_COMBINE, first=first, second=second)
+
+
+def judge_signals(given: Path_, signals: Signals, report: Report) -> None:
+    """Report what is odd about signals read from the text `given`; raises `Stop` (NN463) where there are none."""
+    path = Path(given)
     if not signals.samples:
         raise stop(data_codes.NO_ROWS, Place(str(path)), path=path, bad=signals.bad_count)
-    for file, line, reason in signals.bad:
-        report(data_codes.LINE_SKIPPED, Place(file, line=line), reason=REASONS[reason], help="mend the line")
-    if signals.bad_count > len(signals.bad):
-        left = signals.bad_count - len(signals.bad)
-        more = {"count": left, "place": f"after {file}:{line}"}
-        report.diagnostics.append(Diagnostic(data_codes.MORE_LINES_SKIPPED, None, more))
+    _judge_lines(path, signals, report)
     if signals.unknown:
         entries, example = signals.entries, signals.example
         report(codes.UNKNOWN_FEATURES, count=signals.unknown, total=entries, path=path, example=example)
@@ -309,3 +321,25 @@ def _judge_signals(request: Request, signals: Signals, report: Report) -> None:
     if len(empty):
         total, example = len(signals.samples), signals.samples[int(empty[0])]
         report(codes.NOTHING_KNOWN, count=len(empty), total=total, example=example)
+
+
+def judge_filter(given: Path_, text: Signals, report: Report) -> None:
+    """Report a filter without effect, a mistake that nobody would see in the result; garbage raises `Stop` (NN463)."""
+    path = Path(given)
+    if text.bad_count and not text.entries:
+        raise stop(data_codes.NO_ROWS, Place(str(path)), path=path, bad=text.bad_count)
+    _judge_lines(path, text, report)
+    if text.unknown == text.entries:
+        reason = f"no feature in it is known, `{text.example}` for one" if text.entries else "it names no sample"
+        report(data_codes.FILTER_IDLE, Place(str(path)), path=path, reason=reason)
+
+
+def _judge_lines(path: Path, signals: Signals, report: Report) -> None:
+    for file, line, reason in signals.bad:
+        report(data_codes.LINE_SKIPPED, Place(file, line=line), reason=REASONS[reason], help="mend the line")
+    if signals.bad_count > len(signals.bad):
+        left = signals.bad_count - len(signals.bad)
+        more = {"count": left, "place": f"after {file}:{line}"}
+        report.diagnostics.append(Diagnostic(data_codes.MORE_LINES_SKIPPED, None, more))
+    if signals.replaced:
+        report(data_codes.REPLACED_ROWS, Place(str(path)), count=signals.replaced)

@@ -32,6 +32,7 @@ class Signals:
     example: str = ""
     bad: tuple[tuple[str, int, int], ...] = ()
     bad_count: int = 0
+    replaced: int = 0  # lines of a sample that a later one replaced
 
 
 def vocabulary(labels: Sequence[str]) -> Vocabulary:
@@ -123,4 +124,5 @@ class _Reader:
             self._example,
             tuple(self._bad),
             self._bad_count,
+            len(owner) - int(np.count_nonzero(last < len(owner))),
         )

@@ -82,6 +82,8 @@ def train(
     run.model = Model(network, {}, {}, labels=dict(labels or {}), definition=definition, training=settings)
     run.model.versions = versions()
     if not (resume and run.resume()):
+        if resume:
+            run.observer(Event("notice", 0, notice=Diagnostic(codes.NOTHING_TO_RESUME, None, {"path": output})))
         checkpoint.discard(output)  # of an older run under this name: a later --resume must not take them up
         run.program.initialise(settings.seed)
     return run.go(interrupted or _never)

@@ -22,10 +22,13 @@ import pytest
 from nnlang.cli.generate import generate
 from nnlang.codes import data as data_codes
 from nnlang.codes import files as file_codes
-from nnlang.diagnostics import Code, Diagnostic, Stop, render
+from nnlang.diagnostics import Code, Diagnostic, Report, Stop, render
 from nnlang.runtime import blocks, dataset, download, files, indexfile
 from nnlang.runtime.convert import Request, convert
-from nnlang.runtime.files import atomic_write, existing_file
+from nnlang.runtime.files import atomic_text, atomic_write, existing_file
+from nnlang.runtime.metrics import Rows
+from nnlang.runtime.predict import judge_filter
+from nnlang.runtime.signals import Signals
 from tests.conftest import Golden
 from tests.data_fixtures import SPARSE_BOOLEAN, netcdf
 
@@ -125,6 +128,18 @@ def wrong_checksum() -> object:
     return None
 
 
+def idle_filter() -> object:
+    report = Report()
+    judge_filter("filter", Signals((), Rows(np.zeros(1, np.int64), np.empty(0, np.int64))), report)
+    return tuple(report.diagnostics)
+
+
+def model_for_data() -> object:
+    with h5py.File("gl.nc", "w") as content:
+        content.attrs["layers"] = np.uint32(3)
+    return dataset.read("gl.nc")
+
+
 TABLE = b"user,item,rating\nu1,a,5\n"
 CASES: dict[str, Case] = {
     "NN450": file(b"CDF\x05" + bytes(100), dataset.read),
@@ -150,8 +165,12 @@ CASES: dict[str, Case] = {
     "NN470": text(b"u1\ta,2,3\n", analog=True),
     "NN471": again(b"u1\ta\n"),
     "NN472": text(TABLE + b"u1,a,4\n", columns=("user", "item", "rating"), analog=True),
+    "NN473": file(b"\x89HDF\r\n\x1a\n", lambda path: atomic_text(path, ["recs"])),
+    "NN474": text(b"\x89HDF\r\n\x1a\n"),
     "NN475": file(b"a\t0\na\t1\n", indexfile.read),
     "NN476": text(b"u1\ta\n", create=False),
+    "NN477": idle_filter,
+    "NN478": model_for_data,
     "NN480": text(TABLE, columns=("user", "film")),
     "NN481": text(TABLE, columns=("user",)),
     "NN482": text(TABLE, columns=("user", "item"), analog=True),

@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 import torch
 
+from nnlang.expressions import Var
+from nnlang.formulas import MAX_LOG
 from nnlang.network import Activation, ErrorFunction, Layer, Loss, Network, Optimizer, Sparseness, Training
+from nnlang.ops import BATCH, Axis, Pointwise, Pool, State, Type, named
 from nnlang.runtime.dataset import DataSet, dense_set, sparse_set
+from nnlang.runtime.kernels import Tree, leaf_log_sums
 from nnlang.runtime.philox import keep_units, uniform_entries
-from nnlang.runtime.reference import Parameters, Targets, error
-from nnlang.runtime.reference_training import Progress, train_step
 from nnlang.runtime.program import Program
+from nnlang.runtime.reference import Parameters, Targets
+from nnlang.runtime.reference_training import Progress, train_step
 from nnlang.runtime.train import shuffled, train
 from tests.networks import build, hidden, output, source
-from tests.tiny import run as tiny_run
 
 SEED = 7
 BYTES = {"uint8": {"input": (256, -0.5), "target": (256, 0.0)}, "int8": {"input": (128, 0.0), "target": (128, 0.0)}}
@@ -138,7 +141,9 @@ def rows(examples: int, units: int, most: int, seed: int, empty: tuple[int, ...]
     return np.concatenate(([0], np.cumsum([len(r) for r in found]))), np.concatenate(found)
 
 
-def sparse(name: str, units: int, seed: int = 1, *, examples: int = 13, analog: bool = False, **rest: object) -> DataSet:
+def sparse(
+    name: str, units: int, seed: int = 1, *, examples: int = 13, analog: bool = False, **rest: object
+) -> DataSet:
     empty = rest.pop("empty", ())
     offsets, index = rows(examples, units, 3, seed, empty)
     values = np.random.default_rng(seed + 50).uniform(0.2, 1.5, len(index)).astype(np.float32) if analog else None
@@ -209,8 +214,10 @@ def test_class_targets_beside_sparse_ones_and_layers_wider_than_their_data(
 
 def test_one_unit_one_row_and_batch_normalisation(tmp_path: Path) -> None:
     layers = [source("In", 1), hidden("H", 1, "In", batch_normalization=True), output("Out", 1, "H")]
-    sets = {"in": sparse_set("in", np.arange(14), np.zeros(13, int), width=1), "out": sparse("out", 1, empty=EMPTY)}
-    sets["out"] = sparse_set("out", np.minimum(np.arange(14), 9), np.zeros(9, int), width=1)
+    sets = {
+        "in": sparse_set("in", np.arange(14), np.zeros(13, int), width=1),
+        "out": sparse_set("out", np.minimum(np.arange(14), 9), np.zeros(9, int), width=1),
+    }
     check(tmp_path, build("x", layers), sets, batch=1)
 
 
@@ -240,3 +247,48 @@ def test_penalty_and_delta_norm_of_a_linear_layer(tmp_path: Path) -> None:
         output("Out", 6, "H"),
     ]
     check(tmp_path, build("x", layers), {"in": sparse("in", 20), "out": sparse("out", 6, 2)})
+
+
+def test_the_gradient_of_an_argument_that_is_given_twice() -> None:
+    pool = Pool()
+    x = pool.make(State(Type((BATCH, Axis("unit", 3))), 0))
+    both = named(pool, Var("a") * Var("b"), {"a": x, "b": x}, {"a": Var("b"), "b": Var("a")})
+    assert isinstance(both, Pointwise) and both.args == (x,)
+    assert str(both.slopes[0]) == "(x0 + x0)"
+
+
+@pytest.mark.parametrize("stored", [0.9, 1 - 1e-4, 1 - 1e-6, 1.0])
+def test_the_error_of_absent_units_is_exact_however_near_to_one_activations_come(stored: float) -> None:
+    random = torch.Generator().manual_seed(1)
+    a = torch.rand(3 * 448 + 30, 8, generator=random) * 1e-4
+    a[::7] = stored
+    a[::7, 3] = 0.5
+    wanted = torch.log1p(-a.double()).clamp_min(-MAX_LOG).sum(0)
+    tree = Tree()
+    leaf_log_sums(tree, a.clone(), 448, 1.0)
+    found = tree.total().double()
+    assert float(((found - wanted) / wanted).abs().max()) <= 1e-6
+
+
+def test_the_error_of_absent_units_depends_on_no_other_row_and_no_chunk() -> None:
+    random = torch.Generator().manual_seed(2)
+    a = torch.rand(4 * 448, 8, generator=random) * 1e-2
+    alone, beside = a.clone(), a.clone()
+    beside[100:900, 5] = 1.0
+    totals = []
+    for tile, step in ((alone, 4), (alone, 1), (beside, 2)):
+        tree = Tree()
+        for first in range(0, 4, step):
+            leaf_log_sums(tree, tile[first * 448 : (first + step) * 448], 448, -1.0)
+        totals.append(tree.total())
+    assert torch.equal(totals[0], totals[1])
+    assert torch.equal(totals[0][:5], totals[2][:5]) and torch.equal(totals[0][6:], totals[2][6:])
+
+
+def test_not_a_number_stays_one() -> None:
+    a = torch.full((448, 2), 0.1)
+    a[7, 1] = float("nan")
+    tree = Tree()
+    leaf_log_sums(tree, a, 448, 1.0)
+    total = tree.total()
+    assert bool(torch.isfinite(total[0])) and bool(torch.isnan(total[1]))

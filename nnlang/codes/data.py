@@ -166,6 +166,35 @@ DUPLICATE_ENTRIES = Code(
     help="make the features of a sample distinct if this is not what you mean",
 )
 
+OTHER_KIND = Code(
+    "NN473",
+    "other-kind",
+    "`{path}` is {found}; {new} is not written over it",
+    help="write to another name, or delete the file first if it is not needed",
+    exit=USAGE,
+)
+NOT_TEXT = Code(
+    "NN474",
+    "not-text",
+    "`{path}` is {found}, text is needed",
+    help="give the text that the data set was made from: one sample a line, `sample TAB feature:feature`",
+    exit=DATA,
+)
+NOT_DATA = Code(
+    "NN478",
+    "not-data",
+    "`{path}` is a model, a data set is needed",
+    help="give the file that `nnlang generate -o` wrote",
+    exit=DATA,
+)
+FILTER_IDLE = Code(
+    "NN477",
+    "filter-idle",
+    "the filter `{path}` has no effect: {reason}",
+    severity="warning",
+    help="a line is `sample TAB feature:feature`, with samples of the signals (-r) and features of the model's outputs",
+)
+
 # index files
 BAD_INDEX_LINE = Code(
     "NN475",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnlang.diagnostics import Code
+from nnlang.diagnostics import DATA, Code
 
 NO_SIZE = Code(
     "NN401",
@@ -52,7 +52,8 @@ EXAMPLES_DIFFER = Code(
     "example-counts",
     "data set `{dataset}` has {found} examples, `{other}` has {expected}",
     "",
-    "the data sets of one network describe the same examples in the same order",
+    "generate both from the same samples with the same sample index (-s): example by example they belong together",
+    exit=DATA,
 )
 
 FEATURE_MAPS = Code(

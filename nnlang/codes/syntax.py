@@ -31,6 +31,14 @@ BYTE_ORDER_MARK = Code(
 )
 EMPTY_TEXT = Code("NN105", "empty-text", "there is no definition here", "the text is empty", "write one `{{ ... }}`")
 
+NO_DEFINITION = Code(
+    "NN106",
+    "no-definition",
+    "`{path}` is {kind}, not a definition",
+    "",
+    "a definition is a text, `{{ ... }}`; check which file stands where",
+)
+
 UNCLOSED_STRING = Code(
     "NN110",
     "unclosed-string",

@@ -77,6 +77,13 @@ RESUME_REFUSED = Code(
     "give the definition and data sets that it was trained with, or train anew with --overwrite",
     exit=USAGE,
 )
+NOTHING_TO_RESUME = Code(
+    "NN740",
+    "nothing-to-resume",
+    "there is neither a checkpoint nor a model `{path}` to continue: the training begins anew",
+    help="check the name after -n if you meant to continue",
+    severity="note",
+)
 BRAKE = Code(
     "NN739",
     "brake",
