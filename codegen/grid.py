@@ -1,7 +1,8 @@
 """The reduction grid: how sums over units are split into leaves. It follows from the network alone, and is meaning.
 
 Sums over the units of a wide layer go through at most 64 leaves and one balanced tree; how many leaves are computed in
-one go (the chunk) is tuning and changes no bit. Layers of fewer than two leaves of 256 units are summed in one piece.
+one go (the chunk) is tuning: it changes no bit for batches of 16 rows and more (smaller products are
+rounded by their shape, see docs/numerics.md). Layers of fewer than two leaves of 256 units are summed in one piece.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nnlang.codegen import cpu
@@ -28,6 +28,6 @@ def plan(entry: Entry, batch: int) -> Plan:
     return schedule(entry.name, entry.roots, batch, entry.declined)
 
 
-def emit(entries: Sequence[Entry], batch: int, target: str = "cpu") -> str:
-    """The module text of some entry points."""
-    return TARGETS[target]([(plan(e, batch), e.roots, e.transposed) for e in entries])
+def emit(entries: Sequence[Entry], plans: Mapping[str, Plan], target: str = "cpu") -> str:
+    """The module text of some entry points, whose plans stand under their names."""
+    return TARGETS[target]([(plans[e.name], e.roots, e.transposed) for e in entries])

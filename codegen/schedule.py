@@ -151,4 +151,6 @@ def _tiles(launch: Launch, batch: int) -> int:
             return 4 * (min(launch.chunk, n) * (2 * batch + 2 * k) + partials * batch * k)
         case Update(fused=True, states=states):
             return 4 * 2 * launch.chunk * (states[0].type.axes[1].size or 0)
+        case Update(states=states):
+            return int(size(states[0], batch))  # the copy of its gradient
     return 0

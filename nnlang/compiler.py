@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nnlang.codegen import pipeline
@@ -51,8 +51,14 @@ def compile_network(
         for name, low in lowered.items()
     ]
     plans = {e.name: pipeline.plan(e, batch) for e in steps}
-    source = pipeline.emit(steps, batch, target)
-    return Compiled(lowered, optimised, plans, source, hashlib.sha256(source.encode()).hexdigest()[:16])
+    source = pipeline.emit(steps, plans, target)
+    return Compiled(lowered, optimised, plans, source, structure_key(optimised, target))
+
+
+def structure_key(optimised: Mapping[str, Optimised], target: str) -> str:
+    """The name of what is compiled: operations, shapes and target. Scalars and the batch size are not in it."""
+    text = target + "".join(name + dump(done.roots) for name, done in optimised.items())
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def stages(

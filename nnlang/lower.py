@@ -83,7 +83,6 @@ class Lowered:
     states: list[StateInfo] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
-    origins: dict[Op, str] = field(default_factory=dict)
 
     def state(self, info: StateInfo) -> Op:
         """The operation of a state, the same for the same info."""
@@ -141,7 +140,6 @@ class Forward:
         for layer in self.network.layers:
             value = self._input(layer) if layer.kind is Kind.INPUT else self._layer(layer)
             self.values[layer.index] = value
-            self.low.origins.setdefault(value, layer.name)
 
     def units(self, layer: int) -> Axis:
         """The unit axis of a layer."""

@@ -126,11 +126,10 @@ class Matmul(Op):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GatherSum(Op):
-    """csr rows @ w (or its transpose): for each row the sum of the rows of w that it stores. An anchor."""
+    """csr rows @ w: for each row the sum of the rows of w that it stores. An anchor."""
 
     feed: Op
     w: Op
-    transpose_w: bool = False
     epilogue: tuple[Stage, ...] = ()
 
 

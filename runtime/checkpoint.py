@@ -18,8 +18,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from nnlang.codes import data as data_codes
 from nnlang.codes import model as codes
-from nnlang.diagnostics import Diagnostic, Place, Stop
+from nnlang.diagnostics import Diagnostic, Place, Stop, stop
+from nnlang.runtime.files import is_hdf5
+from nnlang.runtime.hdf import is_data
 from nnlang.runtime.model import Model, load, save
 
 KEPT = 2
@@ -42,6 +45,14 @@ class Newest:
     model: Model
     path: Path
     notices: tuple[Diagnostic, ...] = ()
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Raise `Stop` (NN473) where a model would take the place of something that is none."""
+    target = Path(path)
+    found = "a data set" if is_data(target) else "no model"
+    if target.is_file() and target.stat().st_size and (found == "a data set" or not is_hdf5(target)):
+        raise stop(data_codes.OTHER_KIND, Place(str(target)), path=target, found=found, new="a model")
 
 
 def position(model: Model) -> Position:

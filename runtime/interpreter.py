@@ -262,7 +262,7 @@ def _matmul(machine: _Machine, op: ops.Matmul) -> Tensor:
 
 def _gather_sum(machine: _Machine, op: ops.GatherSum) -> Tensor:
     w = machine.value(op.w)
-    product = machine.value(op.feed) @ (w.t() if op.transpose_w else w)
+    product = machine.value(op.feed) @ w
     return machine.epilogue(op.epilogue, product, op.type.axes)
 
 

@@ -69,8 +69,8 @@ SMALLEST = 1e-37  # a product below it may have lost digits
 def leaf_log_sums(tree: Tree, a: Tensor, leaf: int, scale: float) -> None:
     """Adds scale * sum of log(1 - a) over each leaf of units of a [units, rows], log(1 - a) at least -27.6.
 
-    Products of 16 factors share a logarithm; where one underflows (a near 1 where nothing is stored), and in a leaf that
-    is no multiple of 16 units, every factor has its own. What a row's leaf gives depends on nothing beside it.
+    Products of 16 factors share a logarithm; where one underflows (a near 1), and in a leaf that is no multiple of 16
+    units, every factor has its own. What a row's leaf gives depends on nothing beside it.
     """
     units, rows = a.shape
     whole = units // leaf if leaf % FACTORS == 0 else 0

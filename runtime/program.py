@@ -42,8 +42,12 @@ class Program:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.network, self.batch, self.training, self.dtype = network, batch, training, dtype
-        memory.check(lambda rows: largest(network, entries, rows, training), batch)
         self.compiled: Compiled = compile_network(network, entries, batch, training)
+
+        def plan_for(rows: int) -> Plan:
+            return largest(self.compiled if rows == batch else compile_network(network, entries, rows, training))
+
+        memory.check(plan_for, batch)
         module = load_source(self.compiled.source)
         self._entries: dict[str, Entry] = {name: getattr(module, name) for name in entries}
         self.states: dict[StateInfo, Tensor] = {}
@@ -142,10 +146,9 @@ class Program:
         return model
 
 
-def largest(network: Network, entries: Sequence[str], batch: int, training: Training | None) -> Plan:
-    """The plan that needs most memory among the entry points at a batch size."""
-    plans = compile_network(network, entries, batch, training).plans
-    return max(plans.values(), key=lambda plan: plan.peak_memory)
+def largest(compiled: Compiled) -> Plan:
+    """The plan that needs most memory among the entry points."""
+    return max(compiled.plans.values(), key=lambda plan: plan.peak_memory)
 
 
 def feed_for(program: Program, entry: str, datasets: Mapping[str, object], **options: object) -> Feed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,17 @@ import torch
 from numpy.typing import NDArray
 
 from nnlang.codes import training as codes
-from nnlang.diagnostics import Code, Diagnostic, Place, stop
+from nnlang.diagnostics import Diagnostic, stop
 from nnlang.lower import StateInfo
 from nnlang.network import Network, Training
 from nnlang.runtime import checkpoint, scalars
-from nnlang.runtime.brake import Brake
 from nnlang.runtime.dataset import DataSet
 from nnlang.runtime.feed import Batch, Feed
 from nnlang.runtime.model import Model
 from nnlang.runtime.philox import philox
 from nnlang.runtime.program import Program, feed_for
-from nnlang.runtime.versions import differences, versions
+from nnlang.runtime.resume import Position, compare, position
+from nnlang.runtime.versions import versions
 
 SHUFFLE = 4  # the purpose in the fourth counter word of the generator
 SECONDS_BETWEEN_CHECKPOINTS = 600.0  # a crash loses ten minutes at most, however long an epoch is
@@ -78,6 +78,8 @@ def train(
     The data sets are those that the network's layers bind, by name. `interrupted` is asked after every batch; a yes
     writes a checkpoint and ends. Raises Stop: data that do not fit (3), no memory (4), divergence (6), disk (7).
     """
+    if not resume:
+        checkpoint.check_place(output)
     run = Run(network, datasets, settings, output, observer or _ignore)
     run.model = Model(network, {}, {}, labels=dict(labels or {}), definition=definition, training=settings)
     run.model.versions = versions()
@@ -97,18 +99,6 @@ def _never() -> bool:
     return False
 
 
-@dataclass
-class Position:
-    """Where a run stands: finished epochs and batches of the next, steps in all, the epoch's sums so far."""
-
-    epoch: int = 0
-    batch: int = 0
-    steps: int = 0
-    error: float = 0.0
-    rows: int = 0
-    brake: Brake = field(default_factory=Brake)
-
-
 class Run:
     """One training run."""
 
@@ -123,7 +113,7 @@ class Run:
         self.at = Position()
         self.data = {d.name: d.sha256 for d in self.feed.datasets}
         self.shuffle = network.shuffle if settings.shuffle is None else settings.shuffle
-        self.last_error = math.nan
+        self.batches = -(-self.feed.examples // settings.batch)
         self._saved = time.monotonic()
         self._kept = ""
 
@@ -135,34 +125,11 @@ class Run:
         for notice in newest.notices:
             self.observer(Event("notice", 0, notice=notice))
         saved = newest.model
-        self._compare(saved, newest.path)
+        for notice in compare(saved, newest.path, self.network, self.settings, self.data):
+            self.observer(Event("notice", self.at.epoch + 1, notice=notice))
+        self.at = position(saved, newest.path, self.batches, self.feed.examples)
         self.program.load(saved)
-        progress = dict(saved.progress)
-        brake = Brake(**progress.pop("brake", {}))
-        known = {k: v for k, v in progress.items() if k in Position.__dataclass_fields__}
-        self.at = Position(**known, brake=brake)
-        self.last_error = progress.get("last_error", math.nan)
         return True
-
-    def _compare(self, saved: Model, path: Path) -> None:
-        """A run goes on with its own network; what else differs is told, because bits hang on it."""
-        for what, then, now in (
-            ("network", _shape(saved.network), _shape(self.network)),
-            ("data", saved.progress.get("data"), self.data),
-            ("batch size within an epoch", _cut(saved, saved.training), _cut(saved, self.settings)),
-        ):
-            if then != now and then is not None:
-                raise stop(codes.RESUME_REFUSED, Place(str(path)), path=path, what=what)
-        before = asdict(saved.training) if saved.training else {}
-        after = asdict(self.settings)
-        changed = [(k, before[k], after[k]) for k in before if k != "epochs" and before[k] != after[k]]
-        changed += [(d.what, d.saved, d.now) for d in differences(saved.versions, versions())]
-        for what, then, now in changed:
-            facts = {"what": what.rstrip("_"), "then": _plain(then), "now": _plain(now)}
-            self._notice(codes.RESUME_DIFFERS, facts, Place(str(path)))
-
-    def _notice(self, code: Code, facts: dict[str, object], place: Place | None = None) -> None:
-        self.observer(Event("notice", self.at.epoch + 1, notice=Diagnostic(code, place, facts)))
 
     def go(self, interrupted: Callable[[], bool]) -> TrainResult:
         """Runs until the epochs are done or somebody interrupts."""
@@ -170,25 +137,24 @@ class Run:
         while self.at.epoch < self.settings.epochs:
             if not self._epoch(interrupted):
                 self.keep()
-                return TrainResult(self.model, self.at.epoch, self.last_error, time.monotonic() - began, True)
+                return TrainResult(self.model, self.at.epoch, self.at.last_error, time.monotonic() - began, True)
             interval = self.settings.checkpoint_interval
             if interval and self.at.epoch % interval == 0 and self.at.epoch < self.settings.epochs:
                 checkpoint.keep_interval(self.snapshot(), self.output)
                 self.keep()
         checkpoint.finish(self.snapshot(), self.output)
-        return TrainResult(self.model, self.at.epoch, self.last_error, time.monotonic() - began)
+        return TrainResult(self.model, self.at.epoch, self.at.last_error, time.monotonic() - began)
 
     def _epoch(self, interrupted: Callable[[], bool]) -> bool:
         """Runs the rest of an epoch; False if it was interrupted."""
         size, began, first = self.settings.batch, time.monotonic(), self.at.rows
-        batches = -(-self.feed.examples // size)
         order = shuffled(self.settings.seed, self.at.epoch, self.feed.examples) if self.shuffle else None
-        while self.at.batch < batches:
+        while self.at.batch < self.batches:
             start = self.at.batch * size
             end = min(start + size, self.feed.examples)
             batch = self.feed.consecutive(start, end) if order is None else self.feed.batch(order[start:end])
             error = self._step(batch)
-            self.observer(Event("batch", self.at.epoch + 1, self.at.batch, batches, error, error))
+            self.observer(Event("batch", self.at.epoch + 1, self.at.batch, self.batches, error, error))
             if interrupted():
                 return False
             if time.monotonic() - self._saved > SECONDS_BETWEEN_CHECKPOINTS:
@@ -209,9 +175,10 @@ class Run:
         at.error, at.rows, at.batch, at.steps = at.error + total, at.rows + batch.rows, at.batch + 1, at.steps + 1
         error = total / batch.rows
         if at.brake.take(error):
-            average = at.brake.average
-            self._notice(codes.BRAKE, {"error": error, "average": average, "epoch": at.epoch + 1, "batch": at.batch})
-            self.observer(Event("brake", at.epoch + 1, at.batch, error=error))
+            facts: dict[str, object] = {"error": f"{error:.6g}", "average": f"{at.brake.average:.6g}"}
+            facts |= {"epoch": at.epoch + 1, "batch": at.batch}
+            notice = Diagnostic(codes.BRAKE, None, facts)
+            self.observer(Event("brake", at.epoch + 1, at.batch, error=error, notice=notice))
         return error
 
     def rate(self) -> float:
@@ -241,11 +208,10 @@ class Run:
         at = self.at
         training, penalty = at.error / max(1, at.rows), self.regularization_error()
         at.epoch, at.batch, at.error, at.rows = at.epoch + 1, 0, 0.0, 0
-        self.last_error = training + penalty
+        at.last_error = training + penalty
         speed = rows / seconds if seconds > 0 else 0.0
-        batches = -(-self.feed.examples // self.settings.batch)
-        event = Event("epoch", at.epoch, batches, batches, self.last_error, training, penalty, seconds, speed)
-        self.observer(event)
+        done = (at.epoch, self.batches, self.batches)
+        self.observer(Event("epoch", *done, at.last_error, training, penalty, seconds, speed))
 
     def regularization_error(self) -> float:
         """Sum over unshared matrices of lambda / 2 w^2 + lambda1 |w|, as the weights are now (dsstne.md 3.5)."""
@@ -261,12 +227,10 @@ class Run:
     def snapshot(self) -> Model:
         """The model as it is now, with everything that going on needs; Stop where the last update was not finite."""
         if self._not_finite():
-            raise self._diverged(self.last_error, self.at.epoch + (self.at.batch > 0), self.at.batch)
+            raise self._diverged(self.at.last_error, self.at.epoch + (self.at.batch > 0), self.at.batch)
         self.program.store(self.model)
         self.model.training = self.settings
-        self.model.progress = {**asdict(self.at), "last_error": self.last_error, "data": self.data}
-        if math.isnan(self.last_error):
-            del self.model.progress["last_error"]
+        self.model.progress = {**self.at.progress(), "data": self.data}
         return self.model
 
     def keep(self) -> None:
@@ -281,18 +245,3 @@ def shuffled(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:
     counters = np.arange(examples, dtype=np.uint64)
     keys = philox(seed, counters, np.uint64(0) * counters, epoch, SHUFFLE)[0]
     return np.argsort(keys, kind="stable")
-
-
-def _shape(network: Network) -> object:
-    """What must be the same for a run to go on: layers and edges, not numbers that may be tuned."""
-    layers = tuple(replace(layer, dropout=0.0, delta_norm=0.0, weight_norm=0.0) for layer in network.layers)
-    return layers, network.weights
-
-
-def _cut(saved: Model, training: Training | None) -> int | None:
-    """The batch size that a position within an epoch counts in; None between epochs, where it may change."""
-    return training.batch if training and saved.progress.get("batch") else None
-
-
-def _plain(value: Any) -> object:
-    return getattr(value, "name", value)

@@ -85,6 +85,17 @@ def test_a_finished_model_can_go_on(path: Path) -> None:
     assert found.model.state
 
 
+def test_a_model_of_another_run_is_not_gone_on_with(path: Path) -> None:
+    for data, taken in (({"gl": "same"}, path), ({"gl": "other"}, None)):
+        old, new = at(9), at(2, 7)
+        old.progress["data"], new.progress["data"] = {"gl": "same"}, data
+        save(old, path)
+        kept = checkpoint.keep(new, path)
+        found = checkpoint.newest(path)
+        assert found is not None
+        assert found.path == (taken or kept)
+
+
 def test_damaged_checkpoints_are_passed_over(path: Path) -> None:
     checkpoint.keep(at(1), path)
     newest = checkpoint.keep(at(2), path)

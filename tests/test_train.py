@@ -240,7 +240,7 @@ def test_a_run_brakes_on_its_next_step(path: Path) -> None:
         patch.setattr(training.scalars, "of_step", told)
         options = {"optimizer": Optimizer.SGD, "alpha": 1e-4, "batch": 1, "epochs": 1, "shuffle": False}
         run(path, sets, net, training=options, observer=watch)
-    (notice,) = [e.notice for e in watch.of("notice")]
+    (notice,) = [e.notice for e in watch.of("brake")]
     assert notice is not None and notice.code is codes.BRAKE
     assert [i for i, rate in enumerate(rates) if rate < 5e-5] == list(range(121, 130))
 
