@@ -5,19 +5,23 @@ Nothing heavy is imported before a command runs: `nnlang --help` and `nnlang lin
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shlex
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, TextIO
 
 import typer
 
 from nnlang.cli import compile, data, demo, evaluate, generate, lint, predict, run, show, train
 from nnlang.codes import usage as codes
-from nnlang.diagnostics import INTERRUPTED, MEMORY, USAGE, Diagnostic, Stop, printable
+from nnlang.diagnostics import DISK, INTERRUPTED, MEMORY, USAGE, Diagnostic, Stop, printable
 from nnlang.suggest import did_you_mean
 from nnlang.version import __version__
 
@@ -83,10 +87,23 @@ app.add_typer(data.app, name="data")
 
 def main() -> None:
     """The console script: runs `sys.argv` and exits with the code that design.md 6 gives the outcome."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    signal.signal(signal.SIGTERM, _terminated)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to fail
     sys.exit(run_command(sys.argv[1:]))
+
+
+def _nowhere() -> TextIO:
+    """Where output goes that was closed before we began (`>&-`)."""
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    """A signal to end is an exception, so that half-written files are removed; a training handles it itself."""
+    sys.exit(128 + number)
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -125,6 +142,12 @@ def _failed(error: Exception, arguments: Sequence[str]) -> int:
             facts: dict[str, object] = {"command": _command(arguments), "package": package, "extra": _EXTRAS[package]}
             show.findings([Diagnostic(codes.MISSING_EXTRA, None, facts)])
             return codes.MISSING_EXTRA.exit
+        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            show.tell(f"error: cannot write the output: {error.strerror}")
+            return DISK
+        case _ if type(error).__name__ == "NoArgsIsHelpError":
+            show.say(error.ctx.get_help())  # type: ignore[attr-defined]
+            return USAGE
         case _ if isinstance(error, _UsageError):
             show.findings([usage_finding(error, arguments)])
             return USAGE

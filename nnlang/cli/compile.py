@@ -22,9 +22,12 @@ _EXAMPLES, _DENSITY = 100_000, 0.005  # of data sets that are only named: like M
 
 
 def compile(
-    definition: Annotated[Path, typer.Argument(metavar="FILE", help="The network definition; - is stdin.")],
+    definition: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The network definition; - is stdin.", readable=False)
+    ],
     data: Annotated[
-        list[Path] | None, typer.Option("--data", metavar="FILE", help="Data set file that gives sizes.")
+        list[Path] | None,
+        typer.Option("--data", metavar="FILE", help="Data set file that gives sizes.", readable=False),
     ] = None,
     width: Annotated[
         list[str] | None, typer.Option("--width", metavar="NAME=N", help="A sparse data set, only named.")
@@ -33,7 +36,9 @@ def compile(
     entry: Annotated[str, typer.Option("--entry", metavar="NAME", help=f"{', '.join(ENTRIES)}.")] = "step",
     batch: options.Batch = None,
     target: Annotated[str, typer.Option("--target", metavar="NAME", help="Today `cpu` only.")] = "cpu",
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write files here.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Write files here.", readable=False)
+    ] = None,
     stats: Annotated[bool, typer.Option("--stats", help="Print what a step costs, computed before running.")] = False,
     print_after: Annotated[str | None, typer.Option("--print-after", metavar="PASS", help="Ops after a pass.")] = None,
     json: options.Json = False,
@@ -57,7 +62,7 @@ def compile(
         _stats(checked, training, entry, target, json)
         return
     texts = _texts(checked, training, entry, target, only_ast=emit == "ast" and print_after is None)
-    _write(texts, f"after {print_after}" if print_after else emit, output)
+    _write(texts, f"after {print_after}" if print_after else emit, output, json)
 
 
 def _texts(checked: Checked, training: Training, entry: str, target: str, *, only_ast: bool) -> dict[str, str]:
@@ -71,7 +76,7 @@ def _texts(checked: Checked, training: Training, entry: str, target: str, *, onl
     return texts | stages(checked.network, training.batch, training, target, entry)
 
 
-def _write(texts: dict[str, str], wanted: str, folder: Path | None) -> None:
+def _write(texts: dict[str, str], wanted: str, folder: Path | None, as_json: bool) -> None:
     if wanted.startswith("after ") and wanted not in texts:
         passes = [name.removeprefix("after ") for name in texts if name.startswith("after ")]
         given = wanted.removeprefix("after ")
@@ -80,6 +85,9 @@ def _write(texts: dict[str, str], wanted: str, folder: Path | None) -> None:
     chosen = texts if wanted == "all" else {wanted: texts[wanted]}
     if folder is None:
         for name, text in chosen.items():
+            if as_json:
+                show.record({"stage": name, "text": text})
+                continue
             if len(chosen) > 1:
                 show.say(f"======== {name}")
             show.say(text.rstrip("\n"))

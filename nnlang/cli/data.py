@@ -22,11 +22,17 @@ app = typer.Typer(
 def get(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The collection: ml-20m.")],
     folder: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where to put it; a folder of its name.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Where to put it; a folder of its name.", readable=False),
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="The zip or ratings.csv, fetched before: no network is needed."),
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="The zip or ratings.csv, fetched before: no network is needed.",
+            readable=False,
+        ),
     ] = None,
 ) -> None:
     """Download a public collection, checked and resumable, or take it from a file.
@@ -56,7 +62,7 @@ def get(
 
 @app.command("describe")
 def describe(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A data set file (NetCDF).")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A data set file (NetCDF).", readable=False)],
     as_json: Json = False,
 ) -> None:
     """Print what a data set holds: sizes, density, how entries spread over rows and columns.

@@ -10,7 +10,9 @@ import typer
 
 from nnlang.cli import evaluate, options, show
 from nnlang.cli.train import execute
+from nnlang.codes import usage as codes
 from nnlang.definition import check
+from nnlang.diagnostics import Place, stop
 from nnlang.syntax import read_source
 
 if TYPE_CHECKING:
@@ -40,12 +42,15 @@ _ITEMS_SHOWN = 5
 
 def demo(
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the files go; a new folder or one of ours.")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Where the files go; a new folder or one of ours.", readable=False
+        ),
     ] = Path("nnlang-demo"),
     users: Annotated[int, typer.Option("--users", metavar="N", help="Users of the sample.", min=20)] = 2000,
     items: Annotated[int, typer.Option("--items", metavar="N", help="Items of the sample.", min=100)] = 3000,
     entries: Annotated[int, typer.Option("--entries", metavar="N", help="Entries of the sample.", min=200)] = 100_000,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the sample and of the split.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the sample and of the split.", min=0)] = 1,
 ) -> None:
     """Make a sample with known tastes, train on it, judge the model on held-out items, recommend.
 
@@ -60,10 +65,11 @@ def demo(
     from nnlang.runtime.sample import taste_groups
 
     begin = time.perf_counter()
+    _check_folder(output)
+    sample = taste_groups(users, items, entries, seed=seed)
     options.folder(output)
     ratings, kept, held = output / "ratings", output / "ratings_train", output / "ratings_test"
     config, model, recs = output / "config.json", output / "demo.nc", output / "recs"
-    sample = taste_groups(users, items, entries, seed=seed)
     sample.write(ratings)
     parts = split(ratings, kept, held, 0.2, seed)
     _step(f"1. A sample: {users:,} users, {items:,} items, {parts.kept + parts.held:,} entries -> {ratings}")
@@ -83,6 +89,16 @@ def demo(
     _show_users(sample, recs)
     show.say(f"\nDone in {time.perf_counter() - begin:.0f} s; all files are in {output}.")
     _show_commands(output)
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise `Stop` for a folder that holds something other than an earlier demo: nobody's files are overwritten."""
+    config = folder / "config.json"
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not config.is_file() or config.read_text(encoding="utf-8", errors="replace") != DEFINITION:
+        reason = f"the folder `{folder}` holds files that are not the demo's"
+        raise stop(codes.BAD_USAGE, Place(str(folder)), reason=reason, command="demo", help="give a new folder to -o")
 
 
 def _step(text: str) -> None:

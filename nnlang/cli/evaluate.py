@@ -23,27 +23,39 @@ if TYPE_CHECKING:
     from nnlang.runtime.session import Session
 
 
+Ratings = Annotated[
+    Path,
+    typer.Option(
+        "-r", "--ratings", metavar="PATH", help="Text: what each user has (and the model may see).", readable=False
+    ),
+]
+Model = Annotated[Path | None, typer.Option("-n", "--model", metavar="FILE", help="A trained model.", readable=False)]
+HeldOut = Annotated[
+    Path | None, typer.Option("-t", "--test", metavar="PATH", help="Text: what was held out.", readable=False)
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("-c", "--config", metavar="FILE", help="A definition to train on a split.", readable=False),
+]
+
+
 def evaluate(
-    ratings: Annotated[
-        Path, typer.Option("-r", "--ratings", metavar="PATH", help="Text: what each user has (and the model may see).")
-    ],
-    model: Annotated[Path | None, typer.Option("-n", "--model", metavar="FILE", help="A trained model.")] = None,
-    test: Annotated[Path | None, typer.Option("-t", "--test", metavar="PATH", help="Text: what was held out.")] = None,
-    config: Annotated[
-        Path | None, typer.Option("-c", "--config", metavar="FILE", help="A definition to train on a split.")
-    ] = None,
+    ratings: Ratings,
+    model: Model = None,
+    test: HeldOut = None,
+    config: Config = None,
     holdout: Annotated[
         float, typer.Option("--holdout", metavar="X", help="Share of each user's entries to hold out.")
     ] = 0.2,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the split.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the split.", min=0)] = 1,
     k: Annotated[int, typer.Option("-k", "--top-k", metavar="N", help="The longest list to judge.")] = 10,
     batch: Annotated[int, typer.Option("-b", "--batch", metavar="N", help="Users at a time.")] = 1024,
     layer: options.Layer = None,
     type: Annotated[
         str | None, typer.Option("--type", metavar="indicator|analog", help="Whether values of the ratings count.")
     ] = None,
-    input_index: Annotated[Path | None, typer.Option("--input-index", metavar="FILE")] = None,
-    output_index: Annotated[Path | None, typer.Option("--output-index", metavar="FILE")] = None,
+    input_index: Annotated[Path | None, typer.Option("--input-index", metavar="FILE", readable=False)] = None,
+    output_index: Annotated[Path | None, typer.Option("--output-index", metavar="FILE", readable=False)] = None,
     json: options.Json = False,
 ) -> None:
     """Measure precision, recall and NDCG on held-out entries, beside recommending what is popular.
@@ -58,7 +70,7 @@ def evaluate(
     from nnlang.runtime import model as models
     from nnlang.runtime.evaluate import evaluate as judge
 
-    options.positive("-k", k, "evaluate")
+    options.positive("-k", k, "evaluate", most=10_000)
     options.positive("-b", batch, "evaluate")
     analog = options.analog(type, "evaluate")
     if (model is None) == (config is None):
@@ -76,6 +88,7 @@ def evaluate(
             models.load(model), ratings, test, k=k, batch=batch, layer=layer, analog=analog,
             input_index=input_index, output_index=output_index,
         )  # fmt: skip
+    show.findings(result.notices)
     report(result, as_json=json)
 
 

@@ -22,11 +22,16 @@ _TYPES = {"indicator": False, "analog": True}
 _DELIMITERS = {"\\t": "\t", "tab": "\t"}
 
 Name = Annotated[str, typer.Option("-d", "--dataset", metavar="NAME", help="Name of the data set.")]
-Source = Annotated[Path, typer.Option("-i", "--input", metavar="PATH", help="Text file, .gz file or folder.")]
-Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="NetCDF file to write.")]
-Features = Annotated[Path, typer.Option("-f", "--features", metavar="FILE", help="Feature index.")]
+Source = Annotated[
+    Path, typer.Option("-i", "--input", metavar="PATH", help="Text file, .gz file or folder.", readable=False)
+]
+Output = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="NetCDF file to write.", readable=False)]
+Features = Annotated[Path, typer.Option("-f", "--features", metavar="FILE", help="Feature index.", readable=False)]
 Samples = Annotated[
-    Path, typer.Option("-s", "--samples", metavar="FILE", help="Sample index; used if it exists, extended if needed.")
+    Path,
+    typer.Option(
+        "-s", "--samples", metavar="FILE", help="Sample index; used if it exists, extended if needed.", readable=False
+    ),
 ]
 Create = Annotated[bool, typer.Option("-c", "--create", help="Start a new feature index.")]
 Merge = Annotated[bool, typer.Option("-m", "--merge", help="Add new features to the existing feature index.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -17,9 +18,13 @@ from nnlang.syntax import read_source
 
 
 def lint(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Definitions or folders of them; - is stdin.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Definitions or folders of them; - is stdin.", readable=False),
+    ],
     data: Annotated[
-        list[Path] | None, typer.Option("--data", metavar="FILE", help="Data set file to check sizes against.")
+        list[Path] | None,
+        typer.Option("--data", metavar="FILE", help="Data set file to check sizes against.", readable=False),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -54,7 +59,7 @@ def _check(path: Path, facts: Mapping[str, DataFacts]) -> Sequence[Diagnostic]:
 
 def _files(paths: list[Path]) -> Iterator[Path]:
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):  # of a name that is too long this is False, where Path.is_dir raises
             found = sorted(path.rglob("*.json"))
             if not found:
                 raise stop(codes.BAD_USAGE, Place(str(path)), reason=f"no file *.json in `{path}`", command="lint")

@@ -15,8 +15,12 @@ from nnlang.suggest import did_you_mean
 if TYPE_CHECKING:
     from nnlang.runtime.recs import Precision
 
-Config = Annotated[Path, typer.Option("-c", "--config", metavar="FILE", help="The network definition (LNDL, JSON).")]
-Model = Annotated[Path, typer.Option("-n", "--model", metavar="FILE", help="The trained model (NetCDF).")]
+Config = Annotated[
+    Path, typer.Option("-c", "--config", metavar="FILE", help="The network definition (LNDL, JSON).", readable=False)
+]
+Model = Annotated[
+    Path, typer.Option("-n", "--model", metavar="FILE", help="The trained model (NetCDF).", readable=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line, instead of text.")]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Where to run; today `cpu` only.")]
 Alpha = Annotated[float | None, typer.Option("-alpha", "--alpha", metavar="X", help="Learning rate.")]
@@ -40,12 +44,16 @@ Type = Annotated[
 ]
 
 InputData = Annotated[
-    list[Path], typer.Option("-i", "--input", metavar="FILE", help="Data set file of the inputs; may be repeated.")
+    list[Path],
+    typer.Option("-i", "--input", metavar="FILE", help="Data set file of the inputs; may be repeated.", readable=False),
 ]
 OutputData = Annotated[
-    list[Path], typer.Option("-o", "--output", metavar="FILE", help="Data set file of the outputs; may be repeated.")
+    list[Path],
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Data set file of the outputs; may be repeated.", readable=False
+    ),
 ]
-NewModel = Annotated[Path, typer.Option("-n", "--model", metavar="FILE", help="The model to write.")]
+NewModel = Annotated[Path, typer.Option("-n", "--model", metavar="FILE", help="The model to write.", readable=False)]
 CheckpointInterval = Annotated[
     int | None, typer.Option("--checkpoint-interval", metavar="N", help="Epochs between checkpoints; 0 is none.")
 ]
@@ -59,10 +67,16 @@ Shuffle = Annotated[
     bool | None, typer.Option("--shuffle/--no-shuffle", help="Another order of the examples in each epoch.")
 ]
 InputIndex = Annotated[
-    Path | None, typer.Option("--input-index", metavar="FILE", help="Feature index of the inputs, kept in the model.")
+    Path | None,
+    typer.Option(
+        "--input-index", metavar="FILE", help="Feature index of the inputs, kept in the model.", readable=False
+    ),
 ]
 OutputIndex = Annotated[
-    Path | None, typer.Option("--output-index", metavar="FILE", help="Feature index of the outputs, kept in the model.")
+    Path | None,
+    typer.Option(
+        "--output-index", metavar="FILE", help="Feature index of the outputs, kept in the model.", readable=False
+    ),
 ]
 
 # The flag of each setting of network.Training that can be given on the command line.
@@ -94,10 +108,10 @@ def device(name: str) -> None:
         raise stop(codes.NO_SUCH_DEVICE, device=name)
 
 
-def positive(option: str, value: int | None, command: str) -> None:
-    """Raise `Stop` unless the value of a counting option is 1 or more."""
-    if value is not None and not 1 <= value < 2**31:
-        raise refused(option, value, "it takes an integer, 1 or more", command=command)
+def positive(option: str, value: int | None, command: str, most: int = 2**31 - 1) -> None:
+    """Raise `Stop` unless the value of a counting option is from 1 to `most`."""
+    if value is not None and not 1 <= value <= most:
+        raise refused(option, value, f"it takes an integer from 1 to {most}", command=command)
 
 
 def folder(path: Path) -> None:

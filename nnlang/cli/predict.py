@@ -14,20 +14,26 @@ if TYPE_CHECKING:
     from nnlang.runtime.predict import Prediction
 
 Signals = Annotated[
-    Path, typer.Option("-r", "--signals", metavar="PATH", help="Text file or folder: what each sample has.")
+    Path,
+    typer.Option("-r", "--signals", metavar="PATH", help="Text file or folder: what each sample has.", readable=False),
 ]
-Recommendations = Annotated[Path, typer.Option("-s", "--output", metavar="FILE", help="The recommendations to write.")]
+Recommendations = Annotated[
+    Path, typer.Option("-s", "--output", metavar="FILE", help="The recommendations to write.", readable=False)
+]
 DataSet = Annotated[
     str | None, typer.Option("-d", "--data-set", metavar="NAME", help="Data set prefix: NAME stands for NAME_input.")
 ]
 InputIndex = Annotated[
-    Path | None, typer.Option("-i", "--input-index", metavar="FILE", help="Feature index of the inputs.")
+    Path | None,
+    typer.Option("-i", "--input-index", metavar="FILE", help="Feature index of the inputs.", readable=False),
 ]
 OutputIndex = Annotated[
-    Path | None, typer.Option("-o", "--output-index", metavar="FILE", help="Feature index of the outputs.")
+    Path | None,
+    typer.Option("-o", "--output-index", metavar="FILE", help="Feature index of the outputs.", readable=False),
 ]
 Filter = Annotated[
-    Path | None, typer.Option("-f", "--filter", metavar="PATH", help="Text file or folder: what not to recommend.")
+    Path | None,
+    typer.Option("-f", "--filter", metavar="PATH", help="Text file or folder: what not to recommend.", readable=False),
 ]
 FilterMode = Annotated[
     str,

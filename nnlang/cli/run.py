@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    job: Annotated[Path, typer.Argument(metavar="JOB", help="The job file (CDL, JSON).")],
+    job: Annotated[Path, typer.Argument(metavar="JOB", help="The job file (CDL, JSON).", readable=False)],
     resume: Annotated[bool, typer.Option("--resume", help="Train: continue what was interrupted.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Train: replace the model if it is there.")] = False,
     json: options.Json = False,

@@ -37,8 +37,11 @@ def findings(diagnostics: Iterable[Diagnostic]) -> None:
 
 
 def say(text: str = "") -> None:
-    """One line of result, to standard output."""
-    print(text, flush=True)
+    """One line of result, to standard output; whoever closes the pipe has enough, and the work goes on."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell(text: str) -> None:
@@ -48,7 +51,7 @@ def tell(text: str) -> None:
 
 def record(item: Mapping[str, object]) -> None:
     """One JSON object on one line, for machines, to standard output."""
-    print(json_text(item), flush=True)
+    say(json_text(item))
 
 
 def json_text(item: Mapping[str, object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import signal
 from collections import deque
@@ -210,13 +211,15 @@ def _epochs_in(path: Path) -> list[dict[str, Any]]:
 
 def check_model(model: Path, resume: bool, overwrite: bool) -> None:
     """Raise `Stop` where a training may not write its model."""
+    from nnlang.runtime.checkpoint import found
     from nnlang.runtime.files import check_target
 
     if resume and overwrite:
         raise stop(codes.CANNOT_COMBINE, first="--resume", second="--overwrite")
     check_target(model)
-    if model.exists() and not (resume or overwrite):
-        raise stop(codes.MODEL_EXISTS, Place(str(model)), path=model)
+    if not (resume or overwrite) and (model.exists() or found(model)):
+        what = "a model" if model.exists() else "the checkpoint of an interrupted training"
+        raise stop(codes.MODEL_EXISTS, Place(str(model)), path=model, what=what)
 
 
 def _introduce(session: Session, model: Path) -> None:
@@ -256,7 +259,8 @@ def conclude(session: Session, model: Path, result: TrainResult, as_json: bool) 
     """Print what came out of a training, and what to do next."""
     if as_json:
         show.record({
-            "event": "done", "model": str(model), "epochs": result.epochs, "error": result.error,
+            "event": "done", "model": str(model), "epochs": result.epochs,
+            "error": None if math.isnan(result.error) else result.error,
             "seconds": result.seconds,
         })  # fmt: skip
         return

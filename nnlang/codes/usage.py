@@ -40,8 +40,8 @@ CANNOT_COMBINE = Code(
 MODEL_EXISTS = Code(
     "NN708",
     "model-exists",
-    "there is a model at `{path}` already",
-    help="continue its training with --resume, replace it with --overwrite, or give another name to -n",
+    "there is {what} at `{path}` already",
+    help="continue it with --resume, replace it with --overwrite, or give another name to -n",
 )
 JOB_DATA = Code(
     "NN709",
