@@ -207,6 +207,8 @@ class Run:
     def _close_epoch(self, seconds: float, rows: int) -> None:
         at = self.at
         training, penalty = at.error / max(1, at.rows), self.regularization_error()
+        if not math.isfinite(training + penalty):
+            raise self._diverged(training + penalty, at.epoch + 1, at.batch)
         at.epoch, at.batch, at.error, at.rows = at.epoch + 1, 0, 0.0, 0
         at.last_error = training + penalty
         speed = rows / seconds if seconds > 0 else 0.0

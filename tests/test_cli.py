@@ -80,7 +80,7 @@ def test_wrong_usage_is_a_finding(arguments: list[str], words: str, capsys: pyte
 def test_dsstne_long_flags_have_one_dash_or_two(flag: str, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = ["-i", "none.nc", "-o", "none.nc", "-n", str(config.parent / "m.nc")]
     assert run_command(["train", "-c", str(config), *files, flag, "-3"]) == 2
-    assert "--alpha cannot be `-3.0`: it takes a number, 0 or more" in told(capsys)
+    assert "--alpha cannot be `-3.0`: it takes a number from 0 to 1e+30" in told(capsys)
     assert run_command(["train", "-c", str(config), *files, flag, "0.1", "-b256", "-lambda1=1e-5", "-mu1", "0"]) == 3
     assert "NN710" in told(capsys)
 
