@@ -84,7 +84,7 @@ def atomic_write_all(writes: Sequence[tuple[str | os.PathLike[str], Writer]], *,
         for given, write in writes:
             path = Path(os.path.realpath(given) if os.path.islink(given) else given)  # the link itself stays
             check_target(path)
-            _check_room(path, needed)
+            check_room(path, needed)
             temporary.append((_write_beside(path, write, needed), path))
         for ready, path in temporary:
             _guarded(path, needed, lambda ready=ready, path=path: os.replace(ready, path))  # type: ignore[misc]
@@ -233,7 +233,8 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _check_room(path: Path, needed: int | None) -> None:
+def check_room(path: Path, needed: int | None) -> None:
+    """Raise `Stop` (NN717, exit 7) where a file of so many bytes would not fit beside what is on the disk."""
     if needed is not None and _free(path.parent) < needed * 1.1:
         raise _no_room(path, needed, "the disk is too full")
 

@@ -32,6 +32,9 @@ _LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, Overf
 _SHARE = 0.8  # of the memory that is free now
 
 
+CGROUP = Path("/sys/fs/cgroup")
+
+
 @dataclass
 class Budget:
     """Bytes of memory that reading may take; `take` raises `Stop` (NN458) before more is asked for."""
@@ -52,7 +55,20 @@ class Budget:
 
 
 def available_memory() -> int:
-    """Bytes of memory that programs could take now; 4 GB where the system does not say."""
+    """Bytes of memory that programs could take now, in a container too; 4 GB where the system does not say."""
+    return min(_free_memory(), _container_memory())
+
+
+def _container_memory() -> int:
+    """Bytes that a control group (version 2) still allows; without a limit, more than there are."""
+    try:
+        limit, used = ((CGROUP / name).read_text(encoding="ascii") for name in ("memory.max", "memory.current"))
+        return max(0, int(limit) - int(used))
+    except (OSError, ValueError):  # no such group, or the limit is the word `max`
+        return 1 << 62
+
+
+def _free_memory() -> int:
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             found = next(line for line in lines if line.startswith("MemAvailable:"))

@@ -20,6 +20,7 @@ from nnlang.network import Network, Training
 from nnlang.runtime import checkpoint, scalars
 from nnlang.runtime.dataset import DataSet
 from nnlang.runtime.feed import Batch, Feed
+from nnlang.runtime.files import check_room
 from nnlang.runtime.model import Model
 from nnlang.runtime.philox import philox
 from nnlang.runtime.program import Program, feed_for
@@ -83,6 +84,7 @@ def train(
     run = Run(network, datasets, settings, output, observer or _ignore)
     run.model = Model(network, {}, {}, labels=dict(labels or {}), definition=definition, training=settings)
     run.model.versions = versions()
+    check_room(output, sum(t.numel() * t.element_size() for t in run.program.states.values()))  # now, not at the end
     if not (resume and run.resume()):
         if resume:
             run.observer(Event("notice", 0, notice=Diagnostic(codes.NOTHING_TO_RESUME, None, {"path": output})))
