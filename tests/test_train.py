@@ -283,6 +283,12 @@ def wide(path: Path, optimizer: Optimizer, activation: Activation = Activation.S
     return {**arrays(result.model), "error": np.float64(result.error)}
 
 
+# Whether the bits of a GEMM hang on its height or on threads is its library's affair: with AVX512 they do not.
+same_bits = pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() != "AVX512",
+    reason="bits over shapes and threads are measured for AVX512 only",
+)
+
 CHUNKS: dict[str, Callable[[int, int], int]] = {
     "one leaf": lambda units, bytes_per_unit: 1,
     "two leaves": lambda units, bytes_per_unit: 2,
@@ -290,6 +296,7 @@ CHUNKS: dict[str, Callable[[int, int], int]] = {
 }
 
 
+@same_bits
 @pytest.mark.parametrize("activation", [Activation.SIGMOID, Activation.SOFTMAX], ids=lambda a: a.name.lower())
 @pytest.mark.parametrize("optimizer", [Optimizer.NESTEROV, Optimizer.ADAM], ids=lambda o: o.name.lower())
 def test_the_chunk_changes_no_bit(
@@ -302,6 +309,7 @@ def test_the_chunk_changes_no_bit(
     assert equal(found[0], found[1]) and equal(found[0], found[2])
 
 
+@same_bits
 def test_the_rows_of_an_update_in_one_go_change_no_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for elements in (1 << 9, 1 << 12, 1 << 30):
@@ -310,6 +318,7 @@ def test_the_rows_of_an_update_in_one_go_change_no_bit(tmp_path: Path, monkeypat
     assert equal(found[0], found[1]) and equal(found[0], found[2])
 
 
+@same_bits
 @pytest.mark.parametrize("activation", [Activation.SIGMOID, Activation.SOFTMAX], ids=lambda a: a.name.lower())
 def test_the_number_of_threads_changes_no_bit(tmp_path: Path, activation: Activation, threads: Any) -> None:
     found = []
