@@ -23,18 +23,24 @@ Model = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line, instead of text.")]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Where to run; today `cpu` only.")]
-Alpha = Annotated[float | None, typer.Option("-alpha", "--alpha", metavar="X", help="Learning rate.")]
-Lambda = Annotated[float | None, typer.Option("-lambda", "--lambda", metavar="X", help="L2 regularisation.")]
-Lambda1 = Annotated[float | None, typer.Option("-lambda1", "--lambda1", metavar="X", help="L1 regularisation.")]
-Mu = Annotated[float | None, typer.Option("-mu", "--mu", metavar="X", help="Momentum.")]
-Mu1 = Annotated[float | None, typer.Option("-mu1", "--mu1", metavar="X", help="Decay of Adam's mean of squares.")]
+Alpha = Annotated[float | None, typer.Option("-alpha", "--alpha", metavar="X", help="Learning rate [0.025].")]
+Lambda = Annotated[float | None, typer.Option("-lambda", "--lambda", metavar="X", help="L2 regularisation [0.0001].")]
+Lambda1 = Annotated[float | None, typer.Option("-lambda1", "--lambda1", metavar="X", help="L1 regularisation [0].")]
+Mu = Annotated[float | None, typer.Option("-mu", "--mu", metavar="X", help="Momentum [0.5].")]
+Mu1 = Annotated[
+    float | None, typer.Option("-mu1", "--mu1", metavar="X", help="Decay of Adam's mean of squares [0.999].")
+]
 Optimizer = Annotated[
     str | None,
-    typer.Option("--optimizer", metavar="NAME", help="SGD, Momentum, AdaGrad, Nesterov, RMSProp, AdaDelta or Adam."),
+    typer.Option(
+        "--optimizer", metavar="NAME", help="SGD, Momentum, AdaGrad, Nesterov, RMSProp, AdaDelta or Adam [SGD]."
+    ),
 ]
-Batch = Annotated[int | None, typer.Option("-b", "--batch", metavar="N", help="Examples in a batch.")]
-Epochs = Annotated[int | None, typer.Option("-e", "--epochs", metavar="N", help="How often to go through the data.")]
-Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="What all random numbers follow from.")]
+Batch = Annotated[int | None, typer.Option("-b", "--batch", metavar="N", help="Examples in a batch [1024].")]
+Epochs = Annotated[
+    int | None, typer.Option("-e", "--epochs", metavar="N", help="How often to go through the data [40].")
+]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="What all random numbers follow from [12134].")]
 Layer = Annotated[
     str | None, typer.Option("-l", "--layer", metavar="NAME", help="The output layer, where there are several.")
 ]
@@ -55,7 +61,7 @@ OutputData = Annotated[
 ]
 NewModel = Annotated[Path, typer.Option("-n", "--model", metavar="FILE", help="The model to write.", readable=False)]
 CheckpointInterval = Annotated[
-    int | None, typer.Option("--checkpoint-interval", metavar="N", help="Epochs between checkpoints; 0 is none.")
+    int | None, typer.Option("--checkpoint-interval", metavar="N", help="Epochs between checkpoints; 0 is none [10].")
 ]
 AlphaInterval = Annotated[
     int | None, typer.Option("--alpha-interval", metavar="N", help="Epochs between changes of alpha; 0 is never.")

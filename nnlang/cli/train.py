@@ -65,6 +65,7 @@ def train(
 
     Writes the model, a checkpoint every few epochs, and one JSON object an epoch to MODEL.metrics.jsonl. Ctrl-C
     finishes the batch and writes a checkpoint; --resume continues from there, bit for bit.
+    Values in brackets count where neither a flag nor the definition says otherwise.
     """
     options.device(device)
     check_model(model, resume, overwrite)
