@@ -69,7 +69,7 @@ class Printer:
                 return self.names[name]
             case Call(function, args):
                 if self._scalar(e):
-                    return Value(self._python(e), "scalar")
+                    return Value(python(e, self.names), "scalar")
                 return self._multiply_add(function, args, dest) or self._plain(function, args, dest)
         raise AssertionError(e)
 
@@ -83,18 +83,6 @@ class Printer:
                 return all(self._scalar(a) for a in args)
         return False
 
-    def _python(self, e: Expr) -> str:
-        match e:
-            case Const(number):
-                return repr(number)
-            case Var(name):
-                return self.names[name].text
-            case Call(function, (a, b)) if function in INFIX:
-                return f"({self._python(a)} {INFIX[function]} {self._python(b)})"
-            case Call(function, args):
-                return PYTHON[function].format(*(self._python(a) for a in args))
-        raise AssertionError(e)
-
     def _multiply_add(self, function: str, args: tuple[Expr, ...], dest: str | None) -> Value | None:
         """x + s * y, x + s * y * z and x + s * y / z in one statement."""
         if function not in ("add", "sub"):
@@ -105,7 +93,7 @@ class Printer:
         scale, factors, name = self._product(b)
         if self._scalar(a) or self._scalar(b) or name is None or (name == "add" and scale is None):
             return None
-        text = self._python(scale) if scale is not None else "1"
+        text = python(scale, self.names) if scale is not None else "1"
         if function == "sub":
             text = text.removeprefix("-") if text.startswith("-") else f"-{text}"
         x = self._value(a)
@@ -169,6 +157,20 @@ class Printer:
         self._busy.add(number)
         self.tiles = max(self.tiles, number + 1)
         return Value(f"{self.tile}{number}", "full", number)
+
+
+def python(e: Expr, names: Mapping[str, Value]) -> str:
+    """The text of a scalar expression in Python."""
+    match e:
+        case Const(number):
+            return repr(number)
+        case Var(name):
+            return names[name].text
+        case Call(function, (a, b)) if function in INFIX:
+            return f"({python(a, names)} {INFIX[function]} {python(b, names)})"
+        case Call(function, args):
+            return PYTHON[function].format(*(python(a, names) for a in args))
+    raise AssertionError(e)
 
 
 def _expanded(e: Expr) -> Expr:

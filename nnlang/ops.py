@@ -172,7 +172,7 @@ class Stored(Op):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reduce(Op):
-    """sum, max or mean over one axis."""
+    """sum or mean over one axis."""
 
     kind: str
     x: Op

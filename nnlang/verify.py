@@ -5,10 +5,8 @@ from __future__ import annotations
 from nnlang.expressions import variables
 from nnlang.ops import (
     Assign,
-    Clip,
     Denoise,
     GatherSum,
-    Leaf,
     Matmul,
     Op,
     Pointwise,
@@ -17,7 +15,6 @@ from nnlang.ops import (
     State,
     Stored,
     Update,
-    Walk,
     topological,
 )
 
@@ -60,6 +57,4 @@ def _writes(op: Op) -> list[Op]:
             return list(states)
         case Assign(state=state):
             return [state]
-        case Clip() | Walk() | Leaf():
-            return []
     return []

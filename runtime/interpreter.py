@@ -280,7 +280,6 @@ def _reduce(machine: _Machine, op: ops.Reduce) -> Tensor:
 REDUCTIONS: Mapping[str, Callable[[Tensor, int], Tensor]] = {
     "sum": lambda x, axis: x.sum(axis),
     "mean": lambda x, axis: x.mean(axis),
-    "max": lambda x, axis: x.amax(axis),
 }
 
 

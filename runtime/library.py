@@ -12,6 +12,7 @@ from nnlang.definition import check as _check
 from nnlang.definition import load
 from nnlang.diagnostics import Diagnostic
 from nnlang.network import DataFacts
+from nnlang.runtime.facts import facts_of
 from nnlang.settings import settle
 from nnlang.syntax import read_source
 
@@ -30,7 +31,7 @@ def lint(path: PathLike, data: Iterable[PathLike] = ()) -> list[Diagnostic]:
 
     data: data set files whose shapes the definition is checked against. Needs torch only for those.
     """
-    facts = _facts(data)
+    facts = facts_of(data)
     return _check(read_source(path), facts, need_shapes=bool(facts)).report.sorted()
 
 
@@ -48,7 +49,7 @@ def compile(
     data: files that give sizes; widths: facts of data sets that are only named. entry: step, predict, gradient or
     evaluate. Raises Stop for mistakes in the definition and for what is not yet supported.
     """
-    checked = load(Path(config), _facts(data) | dict(widths or {}))
+    checked = load(Path(config), facts_of(data) | dict(widths or {}))
     assert checked.network is not None
     training, _ = settle(checked.training, {"batch": batch})
     return compile_network(checked.network, [entry], training.batch, training, target)
@@ -128,12 +129,3 @@ def _model(model: PathLike | Model) -> Model:
     from nnlang.runtime import model as models
 
     return models.load(model) if isinstance(model, str | os.PathLike) else model
-
-
-def _facts(files: Iterable[PathLike]) -> dict[str, DataFacts]:
-    paths = list(files)
-    if not paths:
-        return {}
-    from nnlang.runtime.dataset import read_all
-
-    return {name: data.facts for name, data in read_all(paths).items()}

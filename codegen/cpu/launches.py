@@ -141,8 +141,7 @@ def _reduce(scope: Scope, launch: Launch) -> list[str]:
     op = launch.op
     assert isinstance(op, Reduce)
     axis = op.x.type.axes.index(op.axis)
-    function = {"sum": "sum", "mean": "mean", "max": "amax"}[op.kind]
-    return [f"torch.{function}({scope.text(op.x)}, {axis}, out={scope.buffers[op]})"]
+    return [f"torch.{op.kind}({scope.text(op.x)}, {axis}, out={scope.buffers[op]})"]
 
 
 def _softmax(scope: Scope, launch: Launch) -> list[str]:

@@ -117,7 +117,7 @@ def indented(lines: Sequence[str], levels: int = 1) -> str:
     return "\n".join(INDENT * levels + line if line else "" for line in lines)
 
 
-def layout(walk: Walk) -> int:
+def walked(walk: Walk) -> int:
     """The number of the state that a walk goes over."""
     assert isinstance(walk.w, State)
     return walk.w.number

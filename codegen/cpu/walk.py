@@ -6,8 +6,8 @@ shape that CPU GEMMs are fastest at (12 to 20% over rows x units, 27,278 x 128, 
 
 from __future__ import annotations
 
-from nnlang.codegen.cpu.operands import Scope, body, formula, indented, layout, sparse
-from nnlang.codegen.expressions import Value
+from nnlang.codegen.cpu.operands import Scope, body, formula, indented, sparse, stages, walked
+from nnlang.codegen.expressions import Value, python
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
 from nnlang.expressions import ONE, ZERO, Call, Const, Expr, Var, call, variables
@@ -51,7 +51,7 @@ def emit(scope: Scope, launch: Launch) -> str:
         "n": n,
         "chunk": min(launch.chunk, n),
         "leaf": leaf(n),
-        "w": f"s{layout(op)}",
+        "w": f"s{walked(op)}",
         "logits": indented(_logits(scope, op, launch.number), 2),
     }
     dest = scope.buffers.get(op, "")
@@ -79,8 +79,6 @@ def _after(scope: Scope, op: Walk, dest: str, error: str) -> list[str]:
     lines = [f"{error}.add_(errors.total())"] if error and _absent(op.value) != ZERO else []
     if not dest:
         return lines
-    from nnlang.codegen.cpu.operands import stages
-
     return [*lines, f"{dest}.copy_(back.total())", *stages(scope, op.epilogue, dest, op.type)]
 
 
@@ -166,7 +164,7 @@ def _absent_error(scope: Scope, value: Stored, leaf_units: int) -> list[str]:
         ):
             names = {f"x{i}": scope.tile(v) for i, v in enumerate(value.args)}
             if names[x].text == "a" and all(names[n].shape == "scalar" for n in variables(factor)):
-                return [f"leaf_log_sums(errors, a, {leaf_units}, {_python(factor, names)})"]
+                return [f"leaf_log_sums(errors, a, {leaf_units}, {python(factor, names)})"]
     names = {f"x{i}": scope.tile(x) for i, x in enumerate(value.args)}
     lines = ["e = block.tile(1, *a.shape)", *formula(value.absent, names, "e", "a.shape")]
     return [*lines, f"leaf_sums(errors, e, {leaf_units})"]
@@ -209,19 +207,6 @@ def gradient_product(
         case Call("add", (Call("mul", (s, Var("g"))), Call("mul", (d, Var("w"))))) if "inv" in variables(
             s
         ) and d == Var("lambda"):
-            riding = f"beta={names['lambda'].text}, alpha={_python(s, names)}"
+            riding = f"beta={names['lambda'].text}, alpha={python(s, names)}"
             return [f"torch.addmm({w}, {left}, {right}, {riding}, out=g)"], steps[1:]
     return [f"torch.mm({left}, {right}, out=g)"], steps
-
-
-def _python(e: Expr, names: dict[str, Value]) -> str:
-    match e:
-        case Call("mul", (a, b)):
-            return f"{_python(a, names)} * {_python(b, names)}"
-        case Call("neg", (a,)):
-            return f"-{_python(a, names)}"
-        case Var(name):
-            return names[name].text
-        case Const(value):
-            return repr(value)
-    raise AssertionError(e)

@@ -133,7 +133,7 @@ def _failed(error: Exception, arguments: Sequence[str]) -> int:
             show.tell("interrupted")
             return INTERRUPTED
         case BrokenPipeError():
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough: be quiet
+            show.silence()
             return 0
         case MemoryError() | RuntimeError() if _is_memory(error):
             show.tell("error: there is not enough memory; a smaller batch (-b) needs less")

@@ -12,6 +12,7 @@ from nnlang.codes import usage as codes
 from nnlang.definition import Checked, load
 from nnlang.diagnostics import stop
 from nnlang.network import DataFacts, Training
+from nnlang.runtime.facts import facts_of
 from nnlang.settings import settle
 from nnlang.suggest import did_you_mean
 
@@ -54,7 +55,7 @@ def compile(
     _one_of("--emit", emit, (*STAGES, "all"))
     _one_of("--entry", entry, ENTRIES)
     options.positive("-b", batch, "compile")
-    facts = _facts(data or []) | dict(map(_width, width or []))
+    facts = facts_of(data or []) | dict(map(_width, width or []))
     checked = load(definition, facts, need_shapes=bool(facts) or emit != "ast" or stats)
     show.findings(checked.report.sorted())
     training, _ = settle(checked.training, {"batch": batch}, names=options.FLAGS)
@@ -119,14 +120,6 @@ def _stats(checked: Checked, training: Training, entry: str, target: str, as_jso
     )
     for text in plan.declined:
         show.say(f"not fused: {text}")
-
-
-def _facts(files: list[Path]) -> dict[str, DataFacts]:
-    if not files:
-        return {}
-    from nnlang.runtime.dataset import read_all
-
-    return {name: data.facts for name, data in read_all(files).items()}
 
 
 def _width(text: str) -> tuple[str, DataFacts]:

@@ -14,6 +14,7 @@ from nnlang.codes import usage as codes
 from nnlang.definition import check
 from nnlang.diagnostics import FINDINGS, Diagnostic, Place, Stop, stop
 from nnlang.network import DataFacts
+from nnlang.runtime.facts import facts_of
 from nnlang.syntax import read_source
 
 
@@ -36,7 +37,7 @@ def lint(
 
     Exit code 0 when nothing is wrong, 1 when there are findings (notes alone count as nothing).
     """
-    facts = _facts(data or [])
+    facts = facts_of(data or [])
     files = list(_files(paths))
     found = [finding for path in files for finding in _check(path, facts)]
     if json:
@@ -66,15 +67,6 @@ def _files(paths: list[Path]) -> Iterator[Path]:
             yield from found
         else:
             yield path
-
-
-def _facts(files: list[Path]) -> dict[str, DataFacts]:
-    """The facts of the data sets in some files; h5py and numpy are imported only here."""
-    if not files:
-        return {}
-    from nnlang.runtime.dataset import read_all
-
-    return {name: data.facts for name, data in read_all(files).items()}
 
 
 def _summary(count: int, found: list[Diagnostic]) -> str:
