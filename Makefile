@@ -6,6 +6,7 @@
 PYTHON ?= python3
 PIP_ARGS ?=
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +14,7 @@ PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input insta
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all check bench clean distclean
+.PHONY: help demo test test-all check bench bench-gpu clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +36,9 @@ check: $(VENV)/.installed-dev ## only ruff, mypy --strict and the size line
 
 bench: $(VENV)/.installed-run ## training speed on the CPU, beside PyTorch
 	$(BIN)/python benchmarks/cpu.py
+
+bench-gpu: $(VENV)/.installed-run ## speed on a GPU, beside PyTorch; BENCH_ARGS=--quick for two minutes
+	$(BIN)/python benchmarks/gpu.py $(BENCH_ARGS)
 
 clean: ## remove caches and build products
 	rm -rf build dist nnlang.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

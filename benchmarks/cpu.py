@@ -20,24 +20,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from workloads import BATCH, ITEMS, WORKLOADS, resolved, synthetic
 
 HERE = Path(__file__).parent
-ITEMS, USERS_A_BATCH = 27_278, 256
-
-
-def synthetic(users: int, seed: int = 20) -> dict[str, np.ndarray]:
-    """Users x items like MovieLens 20M: entries a user log-normal (median 79, mean near 144), items by a power law."""
-    random = np.random.default_rng(seed)
-    lengths = np.clip(np.exp(random.normal(np.log(79), 1.095, users)), 20, 2600).astype(np.int64)
-    weight = 1.0 / (np.arange(ITEMS) + 60.0) ** 1.1
-    cumulative = np.cumsum(weight / weight.sum())
-    names = random.permutation(ITEMS)
-    rows = []
-    for length in lengths:
-        drawn = np.unique(np.searchsorted(cumulative, random.random(int(length * 1.35))))
-        rows.append(np.sort(names[random.permutation(drawn)[:length]]))
-    offsets = np.concatenate(([0], np.cumsum([len(r) for r in rows])))
-    return {"index": np.concatenate(rows).astype(np.int32), "offsets": offsets}
 
 
 def peaks() -> tuple[float, float]:
@@ -61,21 +46,15 @@ def best(work: object, times: int = 7) -> float:
 
 def floor(entries_a_row: float) -> dict[str, float]:
     """The least a step can take: the plan's flops at the matmul rate, or its bytes at the copy bandwidth."""
-    sys.path.insert(0, str(HERE))
-    from peers import DEFINITION
-
     from nnlang.compiler import compile_network
-    from nnlang.definition import check
     from nnlang.network import DataFacts, Optimizer, Training
-    from nnlang.source import Source
 
     entries = int(entries_a_row * 1000)
     facts = {
         n: DataFacts(n, 1000, ITEMS, sparse=True, boolean=True, entries=entries) for n in ("gl_input", "gl_output")
     }
-    network = check(Source("bench", json.dumps(DEFINITION)), facts, need_shapes=True).network
-    assert network is not None
-    plan = compile_network(network, ["step"], USERS_A_BATCH, Training(Optimizer.NESTEROV)).plans["step"]
+    network = resolved(WORKLOADS["a"].definition, facts)
+    plan = compile_network(network, ["step"], BATCH, Training(Optimizer.NESTEROV)).plans["step"]
     rate, bandwidth = peaks()
     return {
         "flops": plan.flops, "bytes": plan.bytes, "flop_s": rate, "byte_s": bandwidth,
@@ -113,9 +92,9 @@ def table(found: dict[str, list[dict[str, float]]], least: dict[str, float]) -> 
         middle = statistics.median(ms)
         peak = statistics.median(r["peak"] for r in runs) / 2**20
         spread = f"{min(ms):.1f} - {max(ms):.1f}"
-        speed = f"{USERS_A_BATCH / middle * 1e3:,.0f}"
+        speed = f"{BATCH / middle * 1e3:,.0f}"
         lines.append(f"| {name} | {middle:.1f} | {spread} | {speed} | {least['ms'] / middle:.0%} | {peak:.0f} MiB |")
-    lines.append(f"| computed floor | {least['ms']:.1f} | | {USERS_A_BATCH / least['ms'] * 1e3:,.0f} | 100% | |")
+    lines.append(f"| computed floor | {least['ms']:.1f} | | {BATCH / least['ms'] * 1e3:,.0f} | 100% | |")
     for kind in ("bag", "dense"):
         values = ratios(found, kind)
         middle, low, high = statistics.median(values), min(values), max(values)
@@ -134,7 +113,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "data.npz"
-        data = synthetic(given.batches * USERS_A_BATCH)
+        data = synthetic(given.batches * BATCH)
         np.savez(path, **data)
         least = floor(len(data["index"]) / (len(data["offsets"]) - 1))
         found = measure(path, given.rounds)
@@ -143,7 +122,7 @@ def main() -> None:
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     load = ", ".join(f"{x:.2f}" for x in os.getloadavg())
     head = f"# Training at ML-20M shape on a CPU, {day}\n\n{machine}; torch {torch.__version__}; load average {load}.\n"
-    head += f"{ITEMS:,} -> 128 -> {ITEMS:,}, batch {USERS_A_BATCH}, Nesterov, float32, {given.batches} batches.\n\n"
+    head += f"{ITEMS:,} -> 128 -> {ITEMS:,}, batch {BATCH}, Nesterov, float32, {given.batches} batches.\n\n"
     print("\n" + text)
     given.output.mkdir(parents=True, exist_ok=True)
     (given.output / f"cpu-{day}.md").write_text(head + text + "\n")

@@ -15,60 +15,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
+from autoencoder import Autoencoder, Shape
+from workloads import BATCH, WORKLOADS, resolved
 
-BATCH, HIDDEN, DENOISING, SPARSE_P, SPARSE_BETA = 256, 128, 0.2, 0.5, 2.0
+HIDDEN, DENOISING, SPARSE_P, SPARSE_BETA = 128, 0.2, 0.5, 2.0
 ALPHA, MU, LAMBDA = 0.025, 0.5, 0.0001
 WARM_UP = 6  # batches that are run and not counted
-
-
-class Autoencoder(torch.nn.Module):
-    """27,278 -> 128 sigmoid -> 27,278 logits, its input by an embedding bag or dense."""
-
-    def __init__(self, items: int, dense: bool) -> None:
-        super().__init__()
-        self.dense = dense
-        self.first = torch.nn.EmbeddingBag(items, HIDDEN, mode="sum", include_last_offset=True)
-        self.bias = torch.nn.Parameter(torch.zeros(HIDDEN))
-        self.second = torch.nn.Linear(HIDDEN, items)
-        bound = (6 / (items + HIDDEN)) ** 0.5
-        torch.nn.init.uniform_(self.first.weight, -bound, bound)
-        torch.nn.init.uniform_(self.second.weight, -bound, bound)
-
-    def forward(
-        self, index: torch.Tensor, offsets: torch.Tensor, target: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits and hidden activations; denoising drops stored entries and scales the others."""
-        keep = (torch.rand(len(index)) >= DENOISING).float().div_(1 - DENOISING)
-        if self.dense:
-            rows = torch.repeat_interleave(torch.arange(len(offsets) - 1), offsets.diff())
-            x = torch.zeros_like(target).index_put_((rows, index), keep)
-            z = x @ self.first.weight
-        else:
-            z = self.first(index, offsets, per_sample_weights=keep)
-        hidden = torch.sigmoid(z + self.bias)
-        return self.second(hidden), hidden
 
 
 def peer(items: int, dense: bool, fused: bool) -> Callable[[torch.Tensor, torch.Tensor], float]:
     """One training step of a peer: error computed every step, sparseness penalty, Nesterov."""
     torch.manual_seed(1)
-    model = Autoencoder(items, dense)
+    model = Autoencoder(Shape(items, (HIDDEN,), DENOISING, 0.0, (SPARSE_P, SPARSE_BETA)), dense)
     kind = {"fused": True} if fused else {"foreach": True}
-    decay = [model.first.weight, model.second.weight]
-    groups = [{"params": decay, "weight_decay": LAMBDA}, {"params": [model.bias, model.second.bias]}]
-    optimizer = torch.optim.SGD(groups, lr=ALPHA, momentum=MU, nesterov=True, **kind)
+    optimizer = torch.optim.SGD(model.groups(LAMBDA), lr=ALPHA, momentum=MU, nesterov=True, **kind)
 
     def step(index: torch.Tensor, offsets: torch.Tensor) -> float:
         m = len(offsets) - 1
-        rows = torch.repeat_interleave(torch.arange(m), offsets.diff())
-        target = torch.zeros(m, items)
-        target[rows, index] = 1.0
-        logits, hidden = model(index, offsets, target)
-        error = functional.binary_cross_entropy_with_logits(logits, target, reduction="sum")
-        rho = hidden.mean(0).clamp(1e-6, 0.999999)
-        penalty = -SPARSE_P * rho.log() - (1 - SPARSE_P) * (1 - rho).log()
-        loss = error / m + SPARSE_BETA * penalty.sum()
+        row = torch.repeat_interleave(torch.arange(m), offsets.diff())
+        error, loss = model(index, offsets, row, m)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -89,38 +54,14 @@ def run_peer(data: dict[str, np.ndarray], items: int, dense: bool, fused: bool) 
     return times[WARM_UP:], error
 
 
-DEFINITION = {
-    "Version": 0.7,
-    "Kind": "FeedForward",
-    "SparsenessPenalty": {"p": SPARSE_P, "beta": SPARSE_BETA},
-    "ShuffleIndices": False,
-    "Denoising": {"p": DENOISING},
-    "ScaledMarginalCrossEntropy": {"oneTarget": 1.0, "zeroTarget": 0.0, "oneScale": 1.0, "zeroScale": 1.0},
-    "Layers": [
-        {"Name": "Input", "Kind": "Input", "N": "auto", "DataSet": "gl_input", "Sparse": True},
-        {"Name": "Hidden", "Kind": "Hidden", "N": HIDDEN, "Activation": "Sigmoid", "Sparse": True},
-        {
-            "Name": "Output", "Kind": "Output", "Type": "FullyConnected", "DataSet": "gl_output", "N": "auto",
-            "Activation": "Sigmoid", "Sparse": True,
-        },
-    ],
-    "ErrorFunction": "ScaledMarginalCrossEntropy",
-}  # fmt: skip
-
-
 def run_nnlang(data: dict[str, np.ndarray], items: int) -> tuple[list[float], float]:
     """The same through nnlang's own training loop: data feed, step, error, brake."""
-    from nnlang.definition import check
     from nnlang.network import Optimizer, Training
     from nnlang.runtime.dataset import sparse_set
     from nnlang.runtime.train import Event, train
-    from nnlang.source import Source
 
     sets = {n: sparse_set(n, data["offsets"], data["index"], width=items) for n in ("gl_input", "gl_output")}
-    facts = {name: s.facts for name, s in sets.items()}
-    checked = check(Source("bench", json.dumps(DEFINITION)), facts, need_shapes=True)
-    checked.report.check()
-    assert checked.network is not None
+    network = resolved(WORKLOADS["a"].definition, {name: s.facts for name, s in sets.items()})
     times, errors = [time.perf_counter()], [0.0]
 
     def watch(event: Event) -> None:
@@ -130,7 +71,7 @@ def run_nnlang(data: dict[str, np.ndarray], items: int) -> tuple[list[float], fl
 
     settings = Training(Optimizer.NESTEROV, 1, BATCH, ALPHA, LAMBDA, 0.0, MU)
     with tempfile.TemporaryDirectory() as folder:
-        train(checked.network, sets, settings, output=Path(folder) / "model.nc", observer=watch)
+        train(network, sets, settings, output=Path(folder) / "model.nc", observer=watch)
     return list(np.diff(times)[WARM_UP:] * 1e3), errors[-1]
 
 

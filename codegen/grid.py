@@ -13,6 +13,8 @@ LEAVES = 64
 SMALLEST = 256  # units: shorter products would spend their time in calls
 ALIGN = 64  # units: whole vector registers, equal shapes
 GATHER_LEAVES = 8  # of a sparse row: rows hold some hundred entries, 64 partial sums would cost more than the sum
+PIECE = 32  # entries that one partial sum of a sparse row or column holds; longer ones are split, so that no program
+#             waits for the longest
 
 
 def leaf(units: int) -> int:
@@ -29,15 +31,20 @@ def gather_leaf(units: int) -> int:
     return _aligned(units, GATHER_LEAVES)
 
 
+def gather_leaves(units: int) -> int:
+    """Leaves of a sparse row's sum, a power of two; the last ones may be empty."""
+    return 1 << (math.ceil(units / gather_leaf(units)) - 1).bit_length()
+
+
 def _aligned(units: int, parts: int) -> int:
     """Units of one of some parts, rounded up to whole registers."""
     share = math.ceil(units / parts)
     return math.ceil(share / ALIGN) * ALIGN
 
 
-def leaves_per_chunk(units: int, bytes_per_unit: int, budget: int = 16 << 20) -> int:
-    """Leaves that are worked on together: the largest power of two up to 16 whose tiles fit `budget` bytes of cache."""
-    size, count = leaf(units), 16
+def leaves_per_chunk(units: int, bytes_per_unit: int, budget: int, most: int) -> int:
+    """Leaves that are worked on together: the largest power of two up to `most` whose tiles fit `budget` bytes."""
+    size, count = leaf(units), most
     while count > 1 and count * size * bytes_per_unit > budget:
         count //= 2
     return count

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from nnlang.codegen import cpu
+from nnlang.codegen import cpu, triton
 from nnlang.codegen.plan import Plan
 from nnlang.codegen.schedule import schedule
+from nnlang.codegen.select import CPU_CACHE, GPU_CACHE
+from nnlang.codegen.triton.tiles import DEFAULTS, Tiles
 from nnlang.ops import Op
 
-TARGETS = {"cpu": cpu.emit}
+TARGETS = ("cpu", "cuda:80", "cuda:90", "cuda:100", "hip:gfx942", "interpret")
+PRECISIONS = ("fp32", "tf32", "tf32x3", "bf16")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is compiled for: a target, how its products round their factors, the tuning table of its tiles."""
+
+    target: str = "cpu"
+    precision: str = "fp32"
+    tiles: Tiles = field(default_factory=lambda: DEFAULTS)
+
+    @property
+    def key(self) -> str:
+        """What of the options is in the name of what is compiled."""
+        family = "cpu" if self.target == "cpu" else "triton"
+        return f"{family} {self.precision} {sorted(self.tiles.items()) if family == 'triton' else ''}"
 
 
 @dataclass(frozen=True)
@@ -23,11 +41,15 @@ class Entry:
     declined: tuple[str, ...] = ()
 
 
-def plan(entry: Entry, batch: int) -> Plan:
+def plan(entry: Entry, batch: int, options: Options) -> Plan:
     """The plan of an entry point at a batch size."""
-    return schedule(entry.name, entry.roots, batch, entry.declined)
+    cache = CPU_CACHE if options.target == "cpu" else GPU_CACHE
+    return schedule(entry.name, entry.roots, batch, cache, entry.declined)
 
 
-def emit(entries: Sequence[Entry], plans: Mapping[str, Plan], target: str = "cpu") -> str:
+def emit(entries: Sequence[Entry], plans: Mapping[str, Plan], options: Options) -> str:
     """The module text of some entry points, whose plans stand under their names."""
-    return TARGETS[target]([(plans[e.name], e.roots, e.transposed) for e in entries])
+    steps = [(plans[e.name], e.roots, e.transposed) for e in entries]
+    if options.target == "cpu":
+        return cpu.emit(steps)
+    return triton.emit(steps, options.tiles, options.precision)

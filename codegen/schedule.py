@@ -5,7 +5,7 @@ from __future__ import annotations
 from nnlang.codegen.cost import cost, held, size
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Buffer, Launch, Plan
-from nnlang.codegen.select import INLINE, chunk, kind, name
+from nnlang.codegen.select import CPU_CACHE, INLINE, Cache, chunk, kind, name
 from nnlang.ops import (
     Assign,
     Clip,
@@ -22,12 +22,15 @@ from nnlang.ops import (
 )
 
 
-def schedule(entry: str, roots: tuple[Op, ...], batch: int, declined: tuple[str, ...] = ()) -> Plan:
+def schedule(
+    entry: str, roots: tuple[Op, ...], batch: int, cache: Cache = CPU_CACHE, declined: tuple[str, ...] = ()
+) -> Plan:
     """The plan of an entry point: operands first, writers of states after every reader of them."""
     order = _ordered(roots)
     numbers = {op: i for i, op in enumerate(topological(roots))}
     launches = tuple(
-        Launch(i, kind(op), name(op, numbers[op]), op, cost(op, batch), chunk(op, batch)) for i, op in enumerate(order)
+        Launch(i, kind(op), name(op, numbers[op]), op, cost(op, batch), chunk(op, batch, cache))
+        for i, op in enumerate(order)
     )
     buffers = _buffers(order, roots)
     slotted, slots = _slots(buffers, batch)
@@ -149,7 +152,7 @@ def _tiles(launch: Launch, batch: int) -> int:
             k, n = (a.size or 0 for a in w.type.axes)
             partials = 1 + launch.chunk // leaf(n)
             return 4 * (min(launch.chunk, n) * (2 * batch + 2 * k) + partials * batch * k)
-        case Update(fused=True, states=states):
+        case Update(fused=True, states=states) if len(states[0].type.axes) == 2:
             return 4 * 2 * launch.chunk * (states[0].type.axes[1].size or 0)
         case Update(states=states):
             return int(size(states[0], batch))  # the copy of its gradient

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from nnlang.codegen.grid import leaf, leaves_per_chunk
 from nnlang.expressions import Call, Expr
 from nnlang.ops import (
@@ -47,7 +50,29 @@ KINDS: dict[type[Op], str] = {
     Clip: "clip",
     Walk: "walk",
 }
-UPDATE_KINDS: dict[type[Op], str] = {Matmul: "linear_update", SegmentSum: "segment_sum_update"}
+UPDATE_KINDS: dict[type[Op], str] = {
+    Matmul: "linear_update",
+    Reduce: "reduce_update",
+    SegmentSum: "segment_sum_update",
+}
+
+
+@dataclass(frozen=True)
+class Cache:
+    """What a chunk of a walk must fit: bytes of the cache, leaves at most, numbers a unit needs.
+
+    need: from inputs, states, rows of the batch and units of a leaf.
+    """
+
+    bytes: int
+    leaves: int
+    need: Callable[[int, int, int, int], int]
+
+
+# Weights, states and the gradient; activations and the error's tile: a share of the last level.
+CPU_CACHE = Cache(16 << 20, 16, lambda k, states, m, leaf: k * (states + 1) + 2 * m)
+# Weights, deltas and the leaves' partial sums stay in the second level (50 to 60 MB); optimiser states stream.
+GPU_CACHE = Cache(40 << 20, 64, lambda k, states, m, leaf: k + m + m * k // leaf)
 UPDATE_ELEMENTS = 1 << 18  # of one chunk of a state in an update: w, its states and g in L2 (1 MiB each at 4 bytes)
 
 
@@ -80,18 +105,19 @@ def _functions(stage: Stage) -> list[str]:
     return ["relu" if f == "max" else "elu" if f == "expm1" else f for f in found]
 
 
-def chunk(op: Op, batch: int) -> int:
+def chunk(op: Op, batch: int, cache: Cache) -> int:
     """Units (or rows of a state) that a launch works on in one go; 0 where it is not chunked. Tuning, not meaning."""
     match op:
         case Walk(w=w, updates=updates):
             k, n = (a.size or 0 for a in w.type.axes)
             states = max(len(u.states) for u in updates if isinstance(u, Update))
-            return leaf(n) * leaves_per_chunk(n, 4 * (k * (states + 1) + 2 * batch))
-        case Update(fused=True, states=states):
+            need = 4 * cache.need(k, states, batch, leaf(n))
+            return leaf(n) * leaves_per_chunk(n, need, cache.bytes, cache.leaves)
+        case Update(fused=True, states=states) if len(states[0].type.axes) == 2:
             rows, columns = (a.size or 0 for a in states[0].type.axes)
             per_row = max(1, columns)
             return min(rows, max(64, UPDATE_ELEMENTS // per_row // 64 * 64))
     return 0
 
 
-__all__ = ["INLINE", "chunk", "kind", "name"]
+__all__ = ["CPU_CACHE", "GPU_CACHE", "INLINE", "Cache", "chunk", "kind", "name"]

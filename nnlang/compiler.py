@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nnlang.codegen import pipeline
+from nnlang.codegen.pipeline import Options
 from nnlang.codegen.plan import Plan
 from nnlang.lower import Lowered, Structure, lower
 from nnlang.network import Network, Training
@@ -32,13 +33,17 @@ def structure(training: Training) -> Structure:
 
 
 def compile_network(
-    network: Network, entries: Sequence[str], batch: int, training: Training | None = None, target: str = "cpu"
+    network: Network,
+    entries: Sequence[str],
+    batch: int,
+    training: Training | None = None,
+    options: Options | None = None,
 ) -> Compiled:
-    """A network's entry points, compiled for a target. Raises Stop for what is not yet supported.
+    """A network's entry points, compiled for a target (the CPU). Raises Stop for what is not yet supported.
 
     entries: any of predict, step, gradient, evaluate; `step` needs the training's settings. Sources: design.md 1, 4.
     """
-    shape = structure(training or Training())
+    shape, options = structure(training or Training()), options or Options()
     lowered = {name: lower(network, name, shape) for name in entries}
     optimised = {name: optimise(low.roots, low.pool, verify) for name, low in lowered.items()}
     steps = [
@@ -50,22 +55,26 @@ def compile_network(
         )
         for name, low in lowered.items()
     ]
-    plans = {e.name: pipeline.plan(e, batch) for e in steps}
-    source = pipeline.emit(steps, plans, target)
-    return Compiled(lowered, optimised, plans, source, structure_key(optimised, target))
+    plans = {e.name: pipeline.plan(e, batch, options) for e in steps}
+    source = pipeline.emit(steps, plans, options)
+    return Compiled(lowered, optimised, plans, source, structure_key(optimised, options))
 
 
-def structure_key(optimised: Mapping[str, Optimised], target: str) -> str:
-    """The name of what is compiled: operations, shapes and target. Scalars and the batch size are not in it."""
-    text = target + "".join(name + dump(done.roots) for name, done in optimised.items())
+def structure_key(optimised: Mapping[str, Optimised], options: Options) -> str:
+    """The name of what is compiled: operations, shapes, target and tiles. Scalars and the batch size are not in it."""
+    text = options.key + "".join(name + dump(done.roots) for name, done in optimised.items())
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def stages(
-    network: Network, batch: int, training: Training | None = None, target: str = "cpu", entry: str = "step"
+    network: Network,
+    batch: int,
+    training: Training | None = None,
+    options: Options | None = None,
+    entry: str = "step",
 ) -> dict[str, str]:
     """The texts of the later stages of one entry point: network, ir, each pass, opt, plan, source."""
-    compiled = compile_network(network, [entry], batch, training, target)
+    compiled = compile_network(network, [entry], batch, training, options)
     low, done = compiled.lowered[entry], compiled.optimised[entry]
     texts = {"network": network.dump(), "ir": _heading(low) + dump(low.roots)}
     texts |= {f"after {name}": dump(roots) for name, roots in done.after.items()}

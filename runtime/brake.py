@@ -24,6 +24,11 @@ class Brake:
         """What the step size is multiplied by now."""
         return FACTOR if self.left > 0 else 1.0
 
+    @property
+    def has_acted(self) -> bool:
+        """Whether the last batch was what it began to act on."""
+        return self.left == BRAKED
+
     def take(self, error: float) -> bool:
         """Takes the mean error of a batch that ran; says whether the brake begins to act."""
         self.left = max(0, self.left - 1)

@@ -13,6 +13,7 @@ from nnlang.codes import data as data_codes
 from nnlang.codes import usage as codes
 from nnlang.diagnostics import Diagnostic, Place, Report, stop
 from nnlang.runtime.dataset import DataSet
+from nnlang.runtime.devices import CPU, Device
 from nnlang.runtime.files import atomic_text
 from nnlang.runtime.filters import Filter, FilterMode
 from nnlang.runtime.metrics import Ints, Rows, Scores, holdout, popularity, score
@@ -97,6 +98,7 @@ def evaluate(
     analog: bool | None = None,
     input_index: Path_ | None = None,
     output_index: Path_ | None = None,
+    device: Device = CPU,
 ) -> Evaluation:
     """Judge a model on the entries of `held`, given those of `known`, both texts of `sample TAB feature:feature`.
 
@@ -123,13 +125,15 @@ def evaluate(
     removed = Filter(seen.take(judged), FilterMode.REMOVE)
     names = [signals.samples[user] for user in judged.tolist()]
     shown = signal_set(source, signals.rows.take(judged), uses_values)
-    scores = Recommender(model, batch).scores({shown.name: shown}, target)
+    scores = Recommender(model, batch, device).scores({shown.name: shown}, target)
     ranked = _ranked(scores, len(judged), k, unlabelled(outputs, target), removed, names)
     found = judge(ranked, seen, relevant, judged, features=sum(1 for name in outputs if name))
     return replace(found, notices=tuple(report.diagnostics))
 
 
-def measure(model: Model, datasets: Mapping[str, DataSet], *, k: int = 10, batch: int = 1024) -> Scores:
+def measure(
+    model: Model, datasets: Mapping[str, DataSet], *, k: int = 10, batch: int = 1024, device: Device = CPU
+) -> Scores:
     """Precision, recall and NDCG of a model on examples that bring their own targets, as DSSTNE's jobs count them.
 
     Nothing is left out of the recommendations, and the ideal is the list of all relevant features (dsstne.md 10.4).
@@ -147,7 +151,7 @@ def measure(model: Model, datasets: Mapping[str, DataSet], *, k: int = 10, batch
     rows = Rows(np.append(targets.start, targets.end[-1:]), targets.index.astype(np.int64))
     relevant = rows if targets.row is None else rows.take(targets.row)
     inputs = {layer.dataset: datasets[layer.dataset] for layer in model.network.inputs}
-    scores = Recommender(model, batch).scores(inputs, target)
+    scores = Recommender(model, batch, device).scores(inputs, target)
     names = [str(example) for example in range(relevant.count)]
     ranked = _ranked(scores, relevant.count, k, torch.empty(0, dtype=torch.int64), None, names)
     return score(ranked, relevant, target.units, truncate=False)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nnlang.codegen.grid import gather_leaf
+from nnlang.codegen.grid import gather_leaf, gather_leaves
 from nnlang.codes import training as codes
 from nnlang.diagnostics import Place, stop
 from nnlang.lower import Slot as SlotInfo
@@ -34,6 +34,7 @@ class Batch:
 
     ids: Ids
     slots: tuple[Slot, ...]
+    count: ClassVar[int] = 1  # batches that it holds
 
     @property
     def rows(self) -> int:
@@ -54,9 +55,9 @@ class Feed:
         budget: int | None = None,
     ) -> None:
         self.network, self.slots, self.by_unit, self.dtype = network, tuple(slots), by_unit, dtype
-        self.datasets = tuple(_bound(network, s, datasets) for s in slots)
-        self.examples = _examples(self.datasets)
-        self._same = [_first_same(self.slots, self.datasets, i) for i in range(len(self.slots))]
+        self.datasets = tuple(bound(network, s, datasets) for s in slots)
+        self.examples = examples_of(self.datasets)
+        self._same = [first_same(self.slots, self.datasets, i) for i in range(len(self.slots))]
         self._kept: dict[tuple[int, int], Batch] = {}
         self._budget = min(CACHE, available_memory() // 8) if budget is None else budget
 
@@ -84,7 +85,7 @@ class Feed:
     def _rows(self, info: SlotInfo, data: DataSet, ids: Ids) -> Slot:
         if data.facts.sparse:
             return _sparse_rows(info.units, data, ids, self.by_unit)
-        dense = torch.from_numpy(_dense_rows(info, data, ids)).to(self.dtype)
+        dense = torch.from_numpy(dense_rows(info, data, ids)).to(self.dtype)
         return Slot(info.units, len(ids), *(EMPTY,) * 3, None, *(EMPTY,) * 5, dense=dense)
 
     def _values(self, info: SlotInfo, data: DataSet, ids: Ids, slot: Slot) -> Slot:
@@ -93,7 +94,7 @@ class Feed:
         if not data.facts.sparse:
             return slot
         if data.values is not None:
-            slot.values = torch.from_numpy(data.values[_positions(data, ids)]).to(self.dtype)
+            slot.values = torch.from_numpy(data.values[positions(data, ids)]).to(self.dtype)
         if info.role == "input" and weight is not None:
             scale = weight[slot.row]
             slot.values = scale if slot.values is None else slot.values * scale
@@ -107,7 +108,8 @@ def _bytes(slot: Slot) -> int:
     return sum(t.numel() * t.element_size() for t in tensors if isinstance(t, torch.Tensor))
 
 
-def _bound(network: Network, info: SlotInfo, datasets: Mapping[str, DataSet]) -> DataSet:
+def bound(network: Network, info: SlotInfo, datasets: Mapping[str, DataSet]) -> DataSet:
+    """The data set of a slot; Stop where there is none, or it is wider than the layer."""
     layer = network.layers[info.layer]
     data = datasets.get(info.dataset)
     if data is None:
@@ -125,7 +127,8 @@ def _bound(network: Network, info: SlotInfo, datasets: Mapping[str, DataSet]) ->
     return data
 
 
-def _examples(datasets: Sequence[DataSet]) -> int:
+def examples_of(datasets: Sequence[DataSet]) -> int:
+    """How many examples the data sets have; Stop where they differ."""
     first = datasets[0]
     for other in datasets[1:]:
         if other.facts.examples != first.facts.examples:
@@ -138,7 +141,7 @@ def _examples(datasets: Sequence[DataSet]) -> int:
     return first.facts.examples
 
 
-def _first_same(slots: Sequence[SlotInfo], datasets: Sequence[DataSet], i: int) -> int:
+def first_same(slots: Sequence[SlotInfo], datasets: Sequence[DataSet], i: int) -> int:
     """The first slot of the same sparse rows as slot i: an autoencoder's target has those of its input."""
     for k in range(i):
         if slots[k].units == slots[i].units and _same_rows(datasets[k], datasets[i]):
@@ -153,14 +156,22 @@ def _same_rows(a: DataSet, b: DataSet) -> bool:
     return all(x is y or (x is not None and y is not None and np.array_equal(x, y)) for x, y in pairs)
 
 
-def _rows_of(data: DataSet, ids: Ids) -> Ids:
+def rows_of(data: DataSet, ids: Ids) -> Ids:
+    """The unique rows of some examples."""
     return ids if data.row is None else data.row[ids]
 
 
-def _positions(data: DataSet, ids: Ids) -> Ids | slice:
+def lengths_of(data: DataSet, ids: Ids) -> Ids:
+    """How many entries each of some examples stores."""
+    assert data.start is not None and data.end is not None
+    rows = rows_of(data, ids)
+    return data.end[rows] - data.start[rows]
+
+
+def positions(data: DataSet, ids: Ids) -> Ids | slice:
     """Where the entries of some examples stand in the data set, row by row: one slice where they stand together."""
     assert data.start is not None and data.end is not None
-    rows = _rows_of(data, ids)
+    rows = rows_of(data, ids)
     if len(rows) and np.array_equal(data.end[rows[:-1]], data.start[rows[1:]]):
         return slice(int(data.start[rows[0]]), int(data.end[rows[-1]]))
     start, length = data.start[rows], data.end[rows] - data.start[rows]
@@ -170,10 +181,9 @@ def _positions(data: DataSet, ids: Ids) -> Ids | slice:
 
 
 def _sparse_rows(units: int, data: DataSet, ids: Ids, by_unit: bool) -> Slot:
-    assert data.start is not None and data.end is not None and data.index is not None
-    rows, m = _rows_of(data, ids), len(ids)
-    length = data.end[rows] - data.start[rows]
-    index = data.index[_positions(data, ids)].astype(np.int64)
+    assert data.index is not None
+    length, m = lengths_of(data, ids), len(ids)
+    index = data.index[positions(data, ids)].astype(np.int64)
     row = np.repeat(np.arange(m), length)
     with np.errstate(divide="ignore"):
         share = np.where(length > 0, 1.0 / length, 0.0)
@@ -193,9 +203,8 @@ def _sparse_rows(units: int, data: DataSet, ids: Ids, by_unit: bool) -> Slot:
 
 def _bags(units: int, index: Ids, row: Ids, m: int) -> Ids:
     """Where each leaf of each row starts; rows are ascending."""
-    leaf = gather_leaf(units)
-    leaves = 1 << (max(1, -(-units // leaf)) - 1).bit_length()
-    bag = row * leaves + index // leaf
+    leaves = gather_leaves(units)
+    bag = row * leaves + index // gather_leaf(units)
     return np.concatenate(([0], np.cumsum(np.bincount(bag, minlength=m * leaves))))
 
 
@@ -218,10 +227,10 @@ def _by_index(index: Ids) -> Ids:
     return order[np.argsort(high[order].astype(np.uint16), kind="stable")] if high.any() else order
 
 
-def _dense_rows(info: SlotInfo, data: DataSet, ids: Ids) -> NDArray[np.float32]:
+def dense_rows(info: SlotInfo, data: DataSet, ids: Ids) -> NDArray[np.float32]:
     """Dense rows as floats [rows, units]: bytes scaled by role (dsstne.md 3.1), class numbers as one-hot rows."""
     assert data.dense is not None
-    raw = data.dense[_rows_of(data, ids)]
+    raw = data.dense[rows_of(data, ids)]
     found = np.zeros((len(ids), info.units), np.float32)
     if raw.ndim == 1:
         found[np.arange(len(ids)), raw] = 1

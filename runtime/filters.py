@@ -43,11 +43,11 @@ class Filter:
     def apply(self, scores: torch.Tensor, first: int) -> None:
         """Change the scores [rows, features] of samples first, first + 1, ... in place; -inf means removed."""
         here = self.rows.take(np.arange(first, first + len(scores)))
-        at = torch.from_numpy(here.owners), torch.from_numpy(here.index)
+        at = tuple(torch.from_numpy(numbers).to(scores.device) for numbers in (here.owners, here.index))
         if here.values is None:
             scores[at] = float("-inf")
             return
-        factor = torch.from_numpy(here.values)
+        factor = torch.from_numpy(here.values).to(scores.device)
         scores[at] = (scores[at] * factor).masked_fill(factor == 0, float("-inf"))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnlang.codegen.pipeline import Options
 from nnlang.compiler import Compiled, compile_network
 from nnlang.definition import check as _check
 from nnlang.definition import load
@@ -43,6 +44,7 @@ def compile(
     entry: str = "step",
     batch: int | None = None,
     target: str = "cpu",
+    precision: str = "fp32",
 ) -> Compiled:
     """A definition compiled: its operations, plan and module text (`.source`), without running anything.
 
@@ -52,7 +54,7 @@ def compile(
     checked = load(Path(config), facts_of(data) | dict(widths or {}))
     assert checked.network is not None
     training, _ = settle(checked.training, {"batch": batch})
-    return compile_network(checked.network, [entry], training.batch, training, target)
+    return compile_network(checked.network, [entry], training.batch, training, Options(target, precision))
 
 
 def generate(
@@ -81,13 +83,18 @@ def train(
     resume: bool = False,
     labels: Mapping[str, tuple[str, ...]] | None = None,
     observer: Observer | None = None,
+    device: str | None = None,
+    precision: str | None = None,
     **settings: Any,
 ) -> TrainResult:
     """Trains a definition on data set files and writes the model.
 
-    settings: fields of nnlang.network.Training (epochs, batch, optimizer, alpha, lambda_, mu, seed, ...); they override
-    the definition's TrainingParameters. Raises Stop: definition (2), data (3), memory (4), divergence (6), disk (7).
+    device: cuda, cpu or interpret, by default a GPU where there is one; precision: fp32, tf32, tf32x3 or bf16, of its
+    products. settings: fields of nnlang.network.Training (epochs, batch, optimizer, alpha, lambda_, mu, seed, ...);
+    they override the definition's TrainingParameters. Raises Stop: definition (2), data (3), memory (4), device (5),
+    divergence (6), disk (7).
     """
+    from nnlang.runtime.devices import find
     from nnlang.runtime.session import prepare
     from nnlang.runtime.train import train as run
 
@@ -101,28 +108,36 @@ def train(
         labels={**session.labels, **(labels or {})},
         resume=resume,
         observer=observer,
+        device=find(device, precision),
     )
 
 
-def predict(model: PathLike | Model, signals: PathLike, output: PathLike, **options: Any) -> Prediction:
+def predict(
+    model: PathLike | Model, signals: PathLike, output: PathLike, *, device: str | None = None, **options: Any
+) -> Prediction:
     """Recommendations for the samples of a text, written to a file; needs neither training data nor definition.
 
-    options: the other fields of runtime.predict.Request (k, filter, filter_mode, input_index, output_index, ...).
+    device: as in `train`; options: the other fields of runtime.predict.Request (k, filter, filter_mode, input_index,
+    output_index, ...).
     """
+    from nnlang.runtime.devices import find
     from nnlang.runtime.predict import Request
     from nnlang.runtime.predict import predict as run
 
-    return run(_model(model), Request(signals, output, **options))
+    return run(_model(model), Request(signals, output, **options), device=find(device))
 
 
-def evaluate(model: PathLike | Model, signals: PathLike, held_out: PathLike, **options: Any) -> Evaluation:
+def evaluate(
+    model: PathLike | Model, signals: PathLike, held_out: PathLike, *, device: str | None = None, **options: Any
+) -> Evaluation:
     """Precision, recall, NDCG and coverage of a model on held-out entries, beside popularity.
 
-    options: k, batch, layer, analog, input_index, output_index of runtime.evaluate.evaluate.
+    device: as in `train`; options: k, batch, layer, analog, input_index, output_index of runtime.evaluate.evaluate.
     """
+    from nnlang.runtime.devices import find
     from nnlang.runtime.evaluate import evaluate as run
 
-    return run(_model(model), Path(signals), Path(held_out), **options)
+    return run(_model(model), Path(signals), Path(held_out), device=find(device), **options)
 
 
 def _model(model: PathLike | Model) -> Model:

@@ -18,6 +18,7 @@ from nnlang.diagnostics import Diagnostic, Place, Report, stop
 from nnlang.network import Kind, Layer, Network
 from nnlang.runtime import indexfile
 from nnlang.runtime.dataset import DataSet, sparse_set
+from nnlang.runtime.devices import CPU, Device
 from nnlang.runtime.files import atomic_text, distinct
 from nnlang.runtime.filters import Filter, FilterMode, read_filter
 from nnlang.runtime.metrics import Rows
@@ -73,7 +74,9 @@ class Prediction:
 Progress = Callable[[int, int], None]  # samples done, samples in all
 
 
-def predict(model: Model, request: Request, progress: Progress = lambda done, total: None) -> Prediction:
+def predict(
+    model: Model, request: Request, progress: Progress = lambda done, total: None, device: Device = CPU
+) -> Prediction:
     """Recommendations for every sample of a text, written whole or not at all (dsstne.md 10.2).
 
     Ties go to the lower feature number, units beyond the labels are never recommended, what a filter removes never
@@ -89,7 +92,7 @@ def predict(model: Model, request: Request, progress: Progress = lambda done, to
     signals = read_signals(request.signals, vocabulary(features), values=analog)
     judge_signals(request.signals, signals, report)
     inputs = signal_set(source, signals.rows, analog)
-    scores = Recommender(model, request.batch).scores({inputs.name: inputs}, target)
+    scores = Recommender(model, request.batch, device).scores({inputs.name: inputs}, target)
     run = _Run(request, signals, scores, target, progress)
     if raw:
         atomic_text(request.output, run.units())
@@ -149,29 +152,30 @@ class _Run:
         for first, scores in self.scores:
             samples = self.signals.samples[first : first + len(scores)]
             self.written += scores.numel()
-            yield units_text(samples, scores.numpy(), self.request.precision)
+            yield units_text(samples, scores.cpu().numpy(), self.request.precision)
             self.progress(first + len(samples), len(self.signals.samples))
 
 
 class Recommender:
     """A model ready to score batches of examples."""
 
-    def __init__(self, model: Model, batch: int) -> None:
-        self._model, self._batch = model, batch
+    def __init__(self, model: Model, batch: int, device: Device = CPU) -> None:
+        self._model, self._batch, self._device = model, batch, device
 
     def scores(self, datasets: Mapping[str, DataSet], target: Layer) -> Iterator[tuple[int, torch.Tensor]]:
         """(number of the first example, float32 [examples, units]) of each batch of the data sets of the input layers.
 
-        The tensor may be changed; it is valid until the next one.
+        The tensor stands on the device and may be changed; it is valid until the next one.
         """
         network = _bound(_exposed(self._model.network, target), datasets)
         examples = max(datasets[layer.dataset].facts.examples for layer in network.inputs)
         size = min(self._batch, max(16, examples))  # one user needs no buffers for a thousand
-        program = Program.for_predict(network, self._model, size)
-        feed = feed_for(program, "predict", datasets)
-        for first in range(0, feed.examples, size):
-            batch = feed.batch(np.arange(first, min(first + size, feed.examples), dtype=np.int64))
-            yield first, program.predict(batch)[target.name]
+        program = Program.for_predict(network, self._model, size, self._device)
+        feed, first = feed_for(program, "predict", datasets), 0
+        with program.watched():
+            for part in program.parts(feed):
+                yield first, program.predict(part)[target.name]
+                first += part.rows
 
 
 def _bound(network: Network, datasets: Mapping[str, DataSet]) -> Network:
@@ -198,7 +202,7 @@ def best(
 ) -> Top:
     """The k best of each row [rows, units] after the filter; `hidden` lists units that must never appear."""
     if len(hidden):
-        scores[:, hidden] = float("-inf")
+        scores[:, hidden.to(scores.device)] = float("-inf")
     if removed is not None:
         removed.apply(scores, first)
     try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,18 +18,20 @@ from nnlang.compiler import Compiled, compile_network
 from nnlang.lower import Slot as SlotInfo
 from nnlang.lower import StateInfo
 from nnlang.network import Network, Training
-from nnlang.runtime import memory, scalars
-from nnlang.runtime.block import Block
-from nnlang.runtime.feed import Batch, Feed
+from nnlang.runtime import memory, modules, scalars
+from nnlang.runtime.dataset import DataSet
+from nnlang.runtime.devicefeed import DeviceFeed
+from nnlang.runtime.devices import CPU, Device
+from nnlang.runtime.executor import At, CpuExecutor, DeviceExecutor, Executor
+from nnlang.runtime.feed import Feed, Ids
 from nnlang.runtime.initialise import initial
 from nnlang.runtime.model import Model
 
-Entry = Callable[[Sequence[Tensor], Sequence[object], Block], tuple[Tensor, ...]]
 NORM_START = {"scale": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
 
 
 class Program:
-    """The entry points of one network, ready to run on the CPU.
+    """The entry points of one network, ready to run on a device.
 
     States are held by what they are (`StateInfo`), in the layout that the plan wants; `weights()` and `load` speak
     DSSTNE's layout, [in, out]. Results of a call are views that the next call of the same entry overwrites.
@@ -40,28 +44,42 @@ class Program:
         batch: int,
         training: Training | None = None,
         dtype: torch.dtype = torch.float32,
+        device: Device = CPU,
     ) -> None:
-        self.network, self.batch, self.training, self.dtype = network, batch, training, dtype
-        self.compiled: Compiled = compile_network(network, entries, batch, training)
-
-        def plan_for(rows: int) -> Plan:
-            return largest(self.compiled if rows == batch else compile_network(network, entries, rows, training))
-
-        memory.check(plan_for, batch)
-        module = load_source(self.compiled.source)
-        self._entries: dict[str, Entry] = {name: getattr(module, name) for name in entries}
-        self.states: dict[StateInfo, Tensor] = {}
-        for low in self.compiled.lowered.values():
-            for info in low.states:
-                self.states.setdefault(info, torch.zeros(_stored_shape(info), dtype=dtype))
-        self._arenas = {name: _arena(plan, dtype) for name, plan in self.compiled.plans.items()}
-        self._tiles: dict[int, Tensor] = {}
+        self.network, self.batch, self.training, self.dtype, self.device = network, batch, training, dtype, device
+        self.compiled: Compiled = compile_network(network, entries, batch, training, device.options)
         self._scalars = scalars.of_network(network) | (scalars.of_training(training) if training else {})
+        memory.check(self._plan_for, batch, device)
+        self.states: dict[StateInfo, Tensor] = {}
+        with self.watched():
+            self.executor = self._executor()
+            for low in self.compiled.lowered.values():
+                for info in low.states:
+                    zeros = torch.zeros(_stored_shape(info), dtype=dtype, device=device.torch)
+                    self.states.setdefault(info, zeros)
+
+    def _plan_for(self, rows: int) -> Plan:
+        if rows == self.batch:
+            return largest(self.compiled)
+        entries = list(self.compiled.plans)
+        return largest(compile_network(self.network, entries, rows, self.training, self.device.options))
+
+    def _executor(self) -> Executor:
+        plans, source = self.compiled.plans, self.compiled.source
+        if self.device.kind == "cpu":
+            return CpuExecutor(load_source(source), plans, self.batch, self.dtype)
+        assert self.dtype == torch.float32, "kernels compute in float32"
+        module = modules.load(source, interpreted=self.device.kind == "interpret")
+        return DeviceExecutor(module, plans, self.batch, self.device)
+
+    def watched(self) -> AbstractContextManager[None]:
+        """While it lasts, memory that runs out (4) and failures of the device (5) are Stop."""
+        return memory.watched(self._plan_for, self.batch, self.device)
 
     @classmethod
-    def for_predict(cls, network: Network, model: Model, batch: int) -> Program:
+    def for_predict(cls, network: Network, model: Model, batch: int, device: Device = CPU) -> Program:
         """The program that predicts with a model's weights."""
-        program = cls(network, ["predict"], batch)
+        program = cls(network, ["predict"], batch, device=device)
         program.load(model)
         return program
 
@@ -73,10 +91,22 @@ class Program:
         """The names of what an entry point returns."""
         return self.compiled.lowered[entry].results
 
+    def states_of(self, entry: str) -> list[Tensor]:
+        """The states of an entry point, by its numbers."""
+        return [self.states[info] for info in self.compiled.lowered[entry].states]
+
+    def given(self, rows: int, step: Mapping[str, float]) -> dict[str, float]:
+        """The scalars of a call: those of the network, of the training, of this step."""
+        return {"inv": 1.0 / max(1, rows), **self._scalars, **step}
+
+    def parts(self, feed: Any, order: Ids | None = None, first: int = 0, most: int = 1) -> Iterator[Any]:
+        """A feed's examples (in an order) as parts of at most so many batches, from batch `first` on."""
+        return self.executor.parts(feed, order, first, most)
+
     def run(
         self,
         entry: str,
-        batch: Batch,
+        part: Any,
         step: Mapping[str, float] | None = None,
         *,
         seed: int = 0,
@@ -84,26 +114,14 @@ class Program:
         steps: int = 0,
     ) -> tuple[Tensor, ...]:
         """Runs an entry point on a batch; `step` are the scalars of this step."""
-        given = {"inv": 1.0 / max(1, batch.rows), **self._scalars, **(step or {})}
-        block = Block(
-            batch.rows,
-            torch.from_numpy(batch.ids),
-            given,
-            seed,
-            epoch,
-            steps,
-            self._arenas[entry],
-            self._tiles,
-            self.dtype,
-        )
-        order = self.compiled.lowered[entry].states
-        return self._entries[entry]([self.states[info] for info in order], batch.slots, block)
+        given = self.given(part.rows, step or {})
+        return self.executor.run(entry, self.states_of(entry), part, given, At(seed, epoch, steps))
 
-    def predict(self, batch: Batch) -> dict[str, Tensor]:
+    def predict(self, part: Any) -> dict[str, Tensor]:
         """The activations of every output layer [rows, units] by name: views until the next call."""
         with torch.inference_mode():
-            found = self.run("predict", batch)
-        return {layer.name: value for layer, value in zip(self.network.outputs, found, strict=True)}
+            found = self.run("predict", part)
+        return {layer.name: value[: part.rows] for layer, value in zip(self.network.outputs, found, strict=True)}
 
     def initialise(self, seed: int) -> None:
         """Fills every state with its start: weights by their scheme, biases, batch norm; optimiser states are 0."""
@@ -129,8 +147,8 @@ class Program:
 
     def get(self, info: StateInfo) -> NDArray[np.float32]:
         """A state as numpy [in, out], a copy."""
-        tensor = self.states[info].t() if info.transposed else self.states[info]
-        return tensor.to(torch.float32).contiguous().numpy().copy()
+        tensor = self.states[info].to("cpu", torch.float32, copy=True)
+        return (tensor.t() if info.transposed else tensor).contiguous().numpy()
 
     def load(self, model: Model) -> None:
         """Takes a model's weights, and its optimiser states where this program has such."""
@@ -151,10 +169,24 @@ def largest(compiled: Compiled) -> Plan:
     return max(compiled.plans.values(), key=lambda plan: plan.peak_memory)
 
 
-def feed_for(program: Program, entry: str, datasets: Mapping[str, object], **options: object) -> Feed:
-    """The feed that an entry point of a program needs."""
-    by_unit = entry != "predict"
-    return Feed(program.network, program.slots(entry), datasets, by_unit=by_unit, dtype=program.dtype, **options)  # type: ignore[arg-type]
+def feed_for(program: Program, entry: str, datasets: Mapping[str, DataSet], *, shuffled: bool = False) -> Any:
+    """The feed that an entry point of a program needs, on its device; `shuffled`: it will be asked for other orders."""
+    by_unit, slots, device = entry != "predict", program.slots(entry), program.device
+    if device.kind == "cpu":
+        budget = None if by_unit else 0  # who predicts comes by once: nothing is kept for a second time
+        return Feed(program.network, slots, datasets, by_unit=by_unit, dtype=program.dtype, budget=budget)
+    margin = program.compiled.plans[entry].scratch + memory.free(device) // 8  # lists of pieces follow from the data
+    with program.watched():
+        return DeviceFeed(
+            program.network,
+            slots,
+            datasets,
+            batch=program.batch,
+            device=device.torch,
+            by_unit=by_unit,
+            shuffled=shuffled,
+            margin=margin,
+        )
 
 
 def state_name(info: StateInfo) -> str:
@@ -181,10 +213,6 @@ def _place(model: Model, info: StateInfo, values: NDArray[np.float32]) -> None:
 
 def _stored_shape(info: StateInfo) -> tuple[int, ...]:
     return info.shape[::-1] if info.transposed else info.shape
-
-
-def _arena(plan: Plan, dtype: torch.dtype) -> list[Tensor]:
-    return [torch.empty(n, dtype=dtype) for n in plan.slots]
 
 
 def load_source(source: str) -> types.ModuleType:

@@ -35,8 +35,8 @@ class NotFinite(ValueError):  # noqa: N818 - it says what was found
 def top(scores: torch.Tensor, k: int) -> Top:
     """The k highest scores of each row, ties to the lower feature number; -inf marks what must not appear.
 
-    `scores` is float32 [rows, features]. Rows with fewer than k candidates, or k beyond the width, leave places empty.
-    Raises NotFinite for a row that holds NaN or +inf.
+    `scores` is float32 [rows, features] on any device. Rows with fewer than k candidates, or k beyond the width, leave
+    places empty. Raises NotFinite for a row that holds NaN or +inf.
     """
     rows, features = scores.shape
     k = min(k, features)
@@ -53,7 +53,7 @@ def top(scores: torch.Tensor, k: int) -> Top:
     index, order = index.sort(dim=1)
     values, order = values.gather(1, order).sort(dim=1, descending=True, stable=True)
     index = index.gather(1, order).masked_fill(torch.isneginf(values), -1)
-    return Top(index.numpy(), values.numpy())
+    return Top(index.cpu().numpy(), values.cpu().numpy())
 
 
 def _refuse_not_finite(best: torch.Tensor) -> None:
@@ -65,7 +65,7 @@ def _refuse_not_finite(best: torch.Tensor) -> None:
 def _first_of_ties(scores: torch.Tensor, least: torch.Tensor, k: int) -> torch.Tensor:
     """The k places of each row where its score is above `least` or, first come, equal to it; int64 [rows, k]."""
     exact = torch.float32 if scores.shape[1] <= 1 << 24 else torch.float64  # whole numbers beyond 2**24 need float64
-    earlier = torch.arange(0, -scores.shape[1], -1, dtype=exact).expand(scores.shape)
+    earlier = torch.arange(0, -scores.shape[1], -1, dtype=exact, device=scores.device).expand(scores.shape)
     rank = earlier.masked_fill(scores < least, float("-inf")).masked_fill(scores > least, float("inf"))
     return torch.topk(rank, k, dim=1).indices
 

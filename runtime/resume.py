@@ -15,7 +15,7 @@ from nnlang.network import Network, Training
 from nnlang.runtime import record
 from nnlang.runtime.brake import Brake
 from nnlang.runtime.model import Model
-from nnlang.runtime.versions import differences, versions
+from nnlang.runtime.versions import differences
 
 STRUCTURE_FREE = ("dropout", "delta_norm", "weight_norm")  # numbers of a layer that may be tuned between runs
 
@@ -58,21 +58,24 @@ def _nonsense(path: Path, reason: str) -> Exception:
 
 
 def compare(
-    saved: Model, path: Path, network: Network, settings: Training, data: Mapping[str, str]
+    saved: Model, path: Path, network: Network, settings: Training, data: Mapping[str, str], now: Mapping[str, str]
 ) -> Iterator[Diagnostic]:
-    """A warning for all that differs from the run that is gone on with; Stop where it is another run altogether."""
-    for what, then, now in (
+    """A warning for all that differs from the run that is gone on with; Stop where it is another run altogether.
+
+    now: the versions of what computes.
+    """
+    for what, before, here in (
         ("network", _shape(saved.network), _shape(network)),
         ("data", saved.progress.get("data"), dict(data)),
         ("batch size within an epoch", _cut(saved, saved.training), _cut(saved, settings)),
     ):
-        if then != now and then is not None:
+        if before != here and before is not None:
             raise stop(codes.RESUME_REFUSED, Place(str(path)), path=path, what=what)
     pairs = [(_settings(saved.training), _settings(settings)), (_numbers(saved.network), _numbers(network))]
-    changed = [(k, then[k], now[k]) for then, now in pairs for k in then if k in now and then[k] != now[k]]
-    changed += [(d.what, d.saved, d.now) for d in differences(saved.versions, versions())]
-    for what, before, after in changed:
-        facts = {"what": what.rstrip("_"), "then": _plain(before), "now": _plain(after)}
+    changed = [(k, old[k], new[k]) for old, new in pairs for k in old if k in new and old[k] != new[k]]
+    changed += differences(saved.versions, now)
+    for name, old, new in changed:
+        facts = {"what": name.rstrip("_"), "then": _plain(old), "now": _plain(new)}
         yield Diagnostic(codes.RESUME_DIFFERS, Place(str(path)), facts)
 
 

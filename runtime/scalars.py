@@ -37,6 +37,14 @@ def of_training(training: Training) -> dict[str, float]:
     return {"lambda": training.lambda_, "lambda1": training.lambda1, "mu": training.mu, "mu1": training.mu1}
 
 
+def rate(training: Training, decay: float, epoch: int, steps: int) -> float:
+    """The step size after `steps` finished steps, without brake: alpha, its interval's multiplications, decay."""
+    alpha = training.alpha
+    if training.alpha_interval:
+        alpha *= training.alpha_multiplier ** (epoch // training.alpha_interval)
+    return alpha / (1 + decay * steps) if decay > 0 else alpha
+
+
 def of_step(training: Training, rate: float, rows: int, steps: int) -> dict[str, float]:
     """The scalars of one step: its rate, the rows of its batch, `steps` finished before it."""
     found = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +18,16 @@ from nnlang.codes import training as codes
 from nnlang.diagnostics import Diagnostic, stop
 from nnlang.lower import StateInfo
 from nnlang.network import Network, Training
-from nnlang.runtime import checkpoint, scalars
+from nnlang.runtime import checkpoint
 from nnlang.runtime.dataset import DataSet
-from nnlang.runtime.feed import Batch, Feed
+from nnlang.runtime.devices import CPU, Device
+from nnlang.runtime.executor import At
 from nnlang.runtime.files import check_room
 from nnlang.runtime.model import Model
 from nnlang.runtime.philox import philox
 from nnlang.runtime.program import Program, feed_for
 from nnlang.runtime.resume import Position, compare, position
+from nnlang.runtime.steps import Outcome, Wait, steps_of
 from nnlang.runtime.versions import versions
 
 SHUFFLE = 4  # the purpose in the fourth counter word of the generator
@@ -73,24 +76,27 @@ def train(
     resume: bool = False,
     observer: Observer | None = None,
     interrupted: Callable[[], bool] | None = None,
+    device: Device = CPU,
 ) -> TrainResult:
     """Trains a network and writes its model, whole, at the end; checkpoints on the way.
 
-    The data sets are those that the network's layers bind, by name. `interrupted` is asked after every batch; a yes
-    writes a checkpoint and ends. Raises Stop: data that do not fit (3), no memory (4), divergence (6), disk (7).
+    The data sets are those that the network's layers bind, by name. `interrupted` is asked after every group of batches
+    (on the CPU after each); a yes writes a checkpoint and ends. Raises Stop: data that do not fit (3), no memory (4),
+    the device fails (5), divergence (6), disk (7).
     """
     if not resume:
         checkpoint.check_place(output)
-    run = Run(network, datasets, settings, output, observer or _ignore)
+    run = Run(network, datasets, settings, output, observer or _ignore, device)
     run.model = Model(network, {}, {}, labels=dict(labels or {}), definition=definition, training=settings)
-    run.model.versions = versions()
+    run.model.versions = versions(device)
     check_room(output, sum(t.numel() * t.element_size() for t in run.program.states.values()))  # now, not at the end
     if not (resume and run.resume()):
         if resume:
             run.observer(Event("notice", 0, notice=Diagnostic(codes.NOTHING_TO_RESUME, None, {"path": output})))
         checkpoint.discard(output)  # of an older run under this name: a later --resume must not take them up
         run.program.initialise(settings.seed)
-    return run.go(interrupted or _never)
+    with run.program.watched():
+        return run.go(interrupted or _never)
 
 
 def _ignore(event: Event) -> None:
@@ -105,16 +111,22 @@ class Run:
     """One training run."""
 
     def __init__(
-        self, network: Network, datasets: Mapping[str, DataSet], settings: Training, output: Path, observer: Observer
+        self,
+        network: Network,
+        datasets: Mapping[str, DataSet],
+        settings: Training,
+        output: Path,
+        observer: Observer,
+        device: Device,
     ) -> None:
         self.network, self.settings, self.output, self.observer = network, settings, output, observer
         batch = min(settings.batch, max(d.facts.examples for d in datasets.values())) if datasets else settings.batch
-        self.program = Program(network, ["step"], batch, settings)
-        self.feed: Feed = feed_for(self.program, "step", datasets)
+        self.program = Program(network, ["step"], batch, settings, device=device)
+        self.shuffle = network.shuffle if settings.shuffle is None else settings.shuffle
+        self.feed = feed_for(self.program, "step", datasets, shuffled=self.shuffle)
         self.model: Model
         self.at = Position()
         self.data = {d.name: d.sha256 for d in self.feed.datasets}
-        self.shuffle = network.shuffle if settings.shuffle is None else settings.shuffle
         self.batches = -(-self.feed.examples // settings.batch)
         self._saved = time.monotonic()
         self._kept = ""
@@ -127,7 +139,8 @@ class Run:
         for notice in newest.notices:
             self.observer(Event("notice", 0, notice=notice))
         saved = newest.model
-        for notice in compare(saved, newest.path, self.network, self.settings, self.data):
+        now = versions(self.program.device)
+        for notice in compare(saved, newest.path, self.network, self.settings, self.data, now):
             self.observer(Event("notice", self.at.epoch + 1, notice=notice))
         self.at = position(saved, newest.path, self.batches, self.feed.examples)
         self.program.load(saved)
@@ -136,6 +149,7 @@ class Run:
     def go(self, interrupted: Callable[[], bool]) -> TrainResult:
         """Runs until the epochs are done or somebody interrupts."""
         began = time.monotonic()
+        self.steps = steps_of(self.program, self.at.brake)
         while self.at.epoch < self.settings.epochs:
             if not self._epoch(interrupted):
                 self.keep()
@@ -149,47 +163,44 @@ class Run:
 
     def _epoch(self, interrupted: Callable[[], bool]) -> bool:
         """Runs the rest of an epoch; False if it was interrupted."""
-        size, began, first = self.settings.batch, time.monotonic(), self.at.rows
+        began, first, launched = time.monotonic(), self.at.rows, self.at.steps
         order = shuffled(self.settings.seed, self.at.epoch, self.feed.examples) if self.shuffle else None
-        while self.at.batch < self.batches:
-            start = self.at.batch * size
-            end = min(start + size, self.feed.examples)
-            batch = self.feed.consecutive(start, end) if order is None else self.feed.batch(order[start:end])
-            error = self._step(batch)
-            self.observer(Event("batch", self.at.epoch + 1, self.at.batch, self.batches, error, error))
-            if interrupted():
+        running: deque[Wait] = deque()
+        for part in self.program.parts(self.feed, order, self.at.batch, self.steps.most):
+            running.append(self.steps.launch(part, At(self.settings.seed, self.at.epoch, launched)))
+            launched += part.count
+            self._take(running, self.steps.ahead)
+            stopped = interrupted()
+            due = time.monotonic() - self._saved > SECONDS_BETWEEN_CHECKPOINTS
+            if stopped or due:
+                self._take(running, 0)
+            if stopped:
                 return False
-            if time.monotonic() - self._saved > SECONDS_BETWEEN_CHECKPOINTS:
+            if due:
                 self.keep()
+        self._take(running, 0)
         self._close_epoch(time.monotonic() - began, self.at.rows - first)
         return True
 
-    def _step(self, batch: Batch) -> float:
-        """One step; its error per example."""
-        at, settings = self.at, self.settings
-        rate = self.rate() * at.brake.factor()
-        step = scalars.of_step(settings, rate, batch.rows, at.steps)
-        with torch.inference_mode():
-            (rows,) = self.program.run("step", batch, step, seed=settings.seed, epoch=at.epoch, steps=at.steps)
-        total = float(rows.double().sum())
+    def _take(self, running: deque[Wait], ahead: int) -> None:
+        """Takes what launched groups gave, oldest first, until at most `ahead` are under way."""
+        while len(running) > ahead:
+            for outcome in running.popleft()():
+                self._count(outcome)
+
+    def _count(self, outcome: Outcome) -> None:
+        """Takes what one step gave, and tells of it."""
+        at, (rows, total, brake) = self.at, outcome
         if not math.isfinite(total):
-            raise self._diverged(total, self.at.epoch + 1, self.at.batch + 1)
-        at.error, at.rows, at.batch, at.steps = at.error + total, at.rows + batch.rows, at.batch + 1, at.steps + 1
-        error = total / batch.rows
-        if at.brake.take(error):
-            facts: dict[str, object] = {"error": f"{error:.6g}", "average": f"{at.brake.average:.6g}"}
+            raise self._diverged(total, at.epoch + 1, at.batch + 1)
+        at.error, at.rows, at.batch, at.steps = at.error + total, at.rows + rows, at.batch + 1, at.steps + 1
+        at.brake, error = brake, total / rows
+        if brake.has_acted:
+            facts: dict[str, object] = {"error": f"{error:.6g}", "average": f"{brake.average:.6g}"}
             facts |= {"epoch": at.epoch + 1, "batch": at.batch}
             notice = Diagnostic(codes.BRAKE, None, facts)
             self.observer(Event("brake", at.epoch + 1, at.batch, error=error, notice=notice))
-        return error
-
-    def rate(self) -> float:
-        """The step size now: alpha, its interval's multiplications, decay by steps."""
-        settings = self.settings
-        alpha = settings.alpha
-        if settings.alpha_interval:
-            alpha *= settings.alpha_multiplier ** (self.at.epoch // settings.alpha_interval)
-        return alpha / (1 + self.network.decay * self.at.steps) if self.network.decay > 0 else alpha
+        self.observer(Event("batch", at.epoch + 1, at.batch, self.batches, error, error))
 
     def _diverged(self, error: float, epoch: int, batch: int) -> Exception:
         bad = self._not_finite()
@@ -222,10 +233,10 @@ class Run:
         total = 0.0
         for info, w in self.program.states.items():
             if info.owner == "weight" and not info.part:
-                if self.settings.lambda_:
-                    total += 0.5 * self.settings.lambda_ * float(w.square().sum(1).double().sum())
-                if self.settings.lambda1:
-                    total += self.settings.lambda1 * float(w.abs().sum(1).double().sum())
+                for factor, order in ((0.5 * self.settings.lambda_, 2), (self.settings.lambda1, 1)):
+                    if factor:  # by rows, whose order of summing hangs on no number of threads
+                        norms = torch.linalg.vector_norm(w, order, 1, dtype=torch.float64)
+                        total += factor * float(norms.pow(order).sum())
         return total
 
     def snapshot(self) -> Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from nnlang.compiler import without_updates
 from nnlang.lower import StateInfo
 from nnlang.network import Network, Training
 from nnlang.runtime.dataset import DataSet
+from nnlang.runtime.devices import CPU, Device
 from nnlang.runtime.program import Program, feed_for
 
 STEP = 1e-4  # of a centred difference in float64: its own error is near 1e-8
@@ -32,34 +33,45 @@ class Check:
 
 
 def gradient_check(
-    network: Network, datasets: Mapping[str, DataSet], seed: int = 12345, batch: int = 64
+    network: Network, datasets: Mapping[str, DataSet], seed: int = 12345, batch: int = 64, device: Device = CPU
 ) -> list[Check]:
     """Compares gradients with centred differences of the error on the first examples, in validation mode.
 
-    DeltaBoost, DeltaNorm and the sparseness penalty change deltas and not the error; they are off here.
+    The error is that of the CPU, in float64; the gradients are the device's. DeltaBoost, DeltaNorm and the sparseness
+    penalty change deltas and not the error; they are off here.
     """
     plain = without_updates(network)
     rows = min(batch, *(d.facts.examples for d in datasets.values()))
-    program = Program(plain, ["gradient", "evaluate"], rows, Training(), torch.float64)
-    program.initialise(seed)
-    examples = feed_for(program, "gradient", datasets).consecutive(0, rows)
-    values = program.run("gradient", examples)
-    evaluated = feed_for(program, "evaluate", datasets).consecutive(0, rows)
-    names = program.results("gradient")
-    states = program.compiled.lowered["gradient"].states
+    evaluated = Program(plain, ["evaluate"], rows, Training(), torch.float64)
+    evaluated.initialise(seed)
+    examples = next(evaluated.parts(feed_for(evaluated, "evaluate", datasets)))
     random = np.random.default_rng(seed)
-    checks = []
 
     def error() -> float:
-        return float(program.run("evaluate", evaluated)[0].sum()) / rows
+        return float(evaluated.run("evaluate", examples)[0].sum()) / rows
 
-    for name, gradient in list(zip(names, values, strict=True))[1:]:
-        info = states[int(name.split()[1])]
-        stored = gradient.t().contiguous() if info.transposed else gradient.clone()
-        users = len(plain.users(plain.weights[info.index])) if info.owner == "weight" else 1
+    return [
+        _check(plain, info, evaluated.states[info], gradient, error, random)
+        for info, gradient in _gradients(plain, datasets, seed, rows, device).items()
+    ]
 
-        checks.append(_check(plain, info, program.states[info], stored.reshape(-1) * users, error, random))
-    return checks
+
+def _gradients(
+    network: Network, datasets: Mapping[str, DataSet], seed: int, rows: int, device: Device
+) -> dict[StateInfo, torch.Tensor]:
+    """The gradient of every state over the first examples, flat, in the layout of the state."""
+    dtype = torch.float64 if device.kind == "cpu" else torch.float32
+    exact = replace(device, options=replace(device.options, precision="fp32"))  # formulas are checked, no rounding
+    program = Program(network, ["gradient"], rows, Training(), dtype, exact)
+    program.initialise(seed)
+    with program.watched():
+        values = program.run("gradient", next(program.parts(feed_for(program, "gradient", datasets))))
+    found = {}
+    for name, gradient in list(zip(program.results("gradient"), values, strict=True))[1:]:
+        info = program.compiled.lowered["gradient"].states[int(name.split()[1])]
+        users = len(network.users(network.weights[info.index])) if info.owner == "weight" else 1
+        found[info] = (gradient.t() if info.transposed else gradient).cpu().double().reshape(-1) * users
+    return found
 
 
 def _check(

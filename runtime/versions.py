@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import NamedTuple
 
 import h5py
 import numpy as np
 import torch
 
+from nnlang.runtime.devices import CPU, Device
 from nnlang.version import __version__
 
 # Where these differ, a resumed run need not give the same bits (design.md 5); the others are told for support only.
-DECISIVE = ("nnlang", "torch", "machine", "cpu", "threads", "device")
+DECISIVE = ("nnlang", "torch", "triton", "machine", "cpu", "threads", "device", "precision")
 
 
 class Difference(NamedTuple):
@@ -24,22 +26,27 @@ class Difference(NamedTuple):
     now: str
 
 
-def versions(device: str = "cpu") -> dict[str, str]:
-    """What runs now, for `Model.versions`: nnlang, torch, numpy, hdf5, python, platform, machine, cpu, threads, device.
+def versions(device: Device = CPU) -> dict[str, str]:
+    """What runs now, for `Model.versions`: nnlang, torch, numpy, hdf5, python, platform, device and what decides there.
 
-    `cpu` is the instruction set that torch uses (such as AVX2), `threads` what it computes one operation with.
+    On the CPU that is `machine`, `cpu`, the instruction set that torch uses (such as AVX2), and `threads`, what it
+    computes one operation with; elsewhere `triton` and the `precision` of products.
     """
-    return {
+    found = {
         "nnlang": __version__,
         "torch": str(torch.__version__),
         "numpy": np.__version__,
         "hdf5": str(h5py.version.hdf5_version),
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "device": device.name,
+    }
+    if device.kind != "cpu":
+        return found | {"triton": version("triton"), "precision": device.options.precision}
+    return found | {
         "machine": platform.machine(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "threads": str(torch.get_num_threads()),
-        "device": device,
     }
 
 

@@ -15,6 +15,7 @@ import pytest
 from nnlang.codes import model as codes
 from nnlang.diagnostics import DATA, DISK, Stop
 from nnlang.runtime import checkpoint
+from nnlang.runtime.devices import Device
 from nnlang.runtime.model import Model, load, save
 from nnlang.runtime.versions import DECISIVE, differences, versions
 from tests import networks
@@ -241,7 +242,9 @@ def test_short_writes_are_gone_on_with(path: Path) -> None:
 
 def test_versions_say_what_decides() -> None:
     now = versions()
-    assert set(DECISIVE) <= set(now)
+    elsewhere = versions(Device("interpret", name="interpret"))
+    assert set(DECISIVE) <= {*now, *elsewhere}
+    assert [d.what for d in differences(now, elsewhere)] == ["device"]
     assert all(now.values())
     assert differences(now, now) == []
     assert differences({**now, "threads": "64", "numpy": "1"}, now) == [("threads", "64", now["threads"])]

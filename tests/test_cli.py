@@ -59,7 +59,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["predict", "-n", "m", "-r", "x", "-s", "y", "-k", "0"], "error[NN703]: -k cannot be `0`: it takes an int"),
         (["predict", "-n", "m", "-r", "x", "-s", "y", "-p", "%s"], "error[NN703]: -p cannot be `%s`"),
         (["predict", "-n", "m", "-r", "x", "-s", "y", "--filter-mode", "scael"], "did you mean `scale`?"),
-        (["train", "-c", "c", "-i", "i", "-o", "o", "-n", "n", "--device", "cuda"], "error[NN706]: device `cuda`"),
+        (["train", "-c", "c", "-i", "i", "-o", "o", "-n", "n", "--device", "tpu"], "error[NN706]: device `tpu`"),
         (["train", "-c", "c", "-i", "i", "-o", "o", "-n", "n", "--resume", "--overwrite"], "error[NN707]"),
         (["train", "-c"], "error[NN704]: Option '-c' requires an argument."),
         (["evaluate", "-r", "x"], "error[NN704]: give either a model"),

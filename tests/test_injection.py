@@ -16,10 +16,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from nnlang.codegen.cpu.emit import KERNELS
+from nnlang.codegen.pipeline import Options
 from nnlang.compiler import compile_network, stages
 from nnlang.definition import check
 from nnlang.lower import ENTRIES
 from nnlang.network import DataFacts, Network, Training
+from nnlang.runtime import modulecheck
 from nnlang.source import Source
 from tests.drawn import cases, trainings
 from tests.networks import ALL
@@ -65,6 +67,7 @@ def compiled_texts(network: Network) -> dict[str, str]:
     found = {}
     for entry in ("step", "predict"):
         texts = stages(network, 16, Training(), entry=entry)
+        texts["triton"] = stages(network, 16, Training(), Options("cuda:90", "tf32"), entry)["source"]
         found |= {f"{entry} {stage}": text for stage, text in texts.items() if stage != "network"}
     return found
 
@@ -159,6 +162,12 @@ def test_random_networks_give_harmless_modules(case: Case, training: Training) -
     harmless(compile_network(case.network, ENTRIES, 8, training).source)
 
 
+@given(case=cases(), training=trainings())
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_random_networks_give_harmless_kernels(case: Case, training: Training) -> None:
+    modulecheck.check(compile_network(case.network, ENTRIES, 8, training, Options("cuda:90", "tf32")).source)
+
+
 @pytest.mark.full
 @given(case=cases(), training=trainings())
 @settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
@@ -197,6 +206,7 @@ def test_the_list_refuses_what_it_should(source: str) -> None:
 
 SOURCES = """
 import hashlib, json, sys
+from nnlang.codegen.pipeline import Options
 from nnlang.compiler import stages
 from nnlang.definition import check
 from nnlang.lower import ENTRIES
@@ -204,7 +214,7 @@ from nnlang.network import DataFacts
 from nnlang.source import Source
 text, facts = json.loads(sys.argv[1])
 network = check(Source("x", text), {n: DataFacts(**f) for n, f in facts.items()}, need_shapes=True).network
-texts = [stages(network, 16, entry=entry) for entry in ENTRIES]
+texts = [stages(network, 16, None, Options(t), entry) for entry in ENTRIES for t in ("cpu", "cuda:90")]
 print(hashlib.sha256(repr(texts).encode()).hexdigest(), "torch" in sys.modules)
 """
 

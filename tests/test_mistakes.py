@@ -169,7 +169,7 @@ MISTAKES = {
         definition('"N": 8', '"N": 9')
     ),
     "a folder that is not there": Mistake("train -c config.json -i in.nc -o out.nc -n a/b.nc", "NN715", "a/b.nc", DISK),
-    "a device that is not there": Mistake(TRAIN.format("config.json --device cuda"), "NN706", "", DEVICE),
+    "a device that is not there": Mistake(TRAIN.format("config.json --device tpu"), "NN706", "", DEVICE),
     # models, signals, filters
     "a data set for a model": Mistake(PREDICT.replace("model.nc", "in.nc"), "NN720", "in.nc", DATA),
     "a model that broke off": Mistake(PREDICT, "NN721", "model.nc", DATA, {"model.nc": cut(2000)}),

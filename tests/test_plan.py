@@ -16,6 +16,7 @@ from nnlang.lower import ENTRIES
 from nnlang.network import Activation, ErrorFunction, Loss, Optimizer, Training
 from nnlang.ops import Assign, Clip, Op, State, Update, Walk
 from nnlang.runtime.block import Slot
+from nnlang.runtime.executor import CpuExecutor
 from nnlang.runtime.program import Program, feed_for
 from tests import networks
 from tests.drawn import cases, trainings
@@ -147,11 +148,13 @@ def held(tensors: object) -> int:
 def test_the_memory_counted_is_the_memory_taken(optimizer: Optimizer) -> None:
     made, plan, batch = program(optimizer)
     assert held(made.states.values()) == plan.state_bytes
-    assert held(made._arenas["step"]) == 4 * sum(plan.slots)
-    assert held(made._tiles.values()) <= plan.scratch
+    executor = made.executor
+    assert isinstance(executor, CpuExecutor)
+    assert held(executor.arenas["step"]) == 4 * sum(plan.slots)
+    assert held(executor.tiles.values()) <= plan.scratch
     slots = batch.slots  # type: ignore[attr-defined]
     fed = held(getattr(s, f) for s in slots for f in Slot.__dataclass_fields__)
-    total = held(made.states.values()) + held(made._arenas["step"]) + held(made._tiles.values()) + fed
+    total = held(made.states.values()) + held(executor.arenas["step"]) + held(executor.tiles.values()) + fed
     assert total <= plan.peak_memory
 
 
@@ -168,7 +171,7 @@ def test_leaves_cover_a_layer_in_at_most_64_parts(units: int) -> None:
 @given(units=st.integers(1, 1 << 24), per_unit=st.integers(4, 1 << 16), budget=st.integers(1 << 10, 1 << 26))
 @settings(max_examples=300, deadline=None)
 def test_chunks_are_powers_of_two_that_stay_in_the_budget(units: int, per_unit: int, budget: int) -> None:
-    count = grid.leaves_per_chunk(units, per_unit, budget)
+    count = grid.leaves_per_chunk(units, per_unit, budget, 16)
     assert count in (1, 2, 4, 8, 16)
     assert count == 1 or count * grid.leaf(units) * per_unit <= budget
     assert count == 16 or 2 * count * grid.leaf(units) * per_unit > budget

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nnlang.codegen.pipeline import Options
 from nnlang.compiler import Compiled, compile_network, stages
 from nnlang.definition import load
 from nnlang.network import DataFacts, Network, Optimizer, Sparseness, Training
@@ -50,6 +51,13 @@ def test_stages_read_as_blessed(name: str, golden: Golden) -> None:
 def test_predict_reads_as_blessed(name: str, golden: Golden) -> None:
     network, training = example(name)
     golden(FOLDER / name / "predict.txt", stages(network, BATCH, training, entry="predict")["source"])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_kernels_read_as_blessed(name: str, golden: Golden) -> None:
+    network, training = example(name)
+    compiled = compile_network(network, ["step"], BATCH, training, Options("cuda:90", "tf32"))
+    golden(FOLDER / name / "triton.txt", compiled.source)
 
 
 def step(network: Network, training: Training, batch: int = BATCH) -> Compiled:

@@ -16,8 +16,7 @@ from nnlang.codegen import select
 from nnlang.codes import training as codes
 from nnlang.diagnostics import DIVERGED, MEMORY, USAGE, Stop
 from nnlang.network import Activation, ErrorFunction, Loss, Optimizer
-from nnlang.runtime import memory
-from nnlang.runtime import train as training
+from nnlang.runtime import memory, scalars
 from nnlang.runtime.brake import BRAKED, WARM_UP, Brake
 from nnlang.runtime.checkpoint import found
 from nnlang.runtime.dataset import dense_set
@@ -230,14 +229,14 @@ def test_a_run_brakes_on_its_next_step(path: Path) -> None:
     rows = [networks.source("Input", 1), networks.output("Output", 1, "Input", activation=Activation.LINEAR)]
     net = networks.bind(networks.build("brake", rows, loss=Loss(ErrorFunction.L2)), *(d.facts for d in sets.values()))
     rates: list[float] = []
-    original = training.scalars.of_step
+    original = scalars.of_step
 
     def told(settings: Any, rate: float, rows: int, steps: int) -> dict[str, float]:
         rates.append(rate)
         return original(settings, rate, rows, steps)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.scalars, "of_step", told)
+        patch.setattr(scalars, "of_step", told)
         options = {"optimizer": Optimizer.SGD, "alpha": 1e-4, "batch": 1, "epochs": 1, "shuffle": False}
         run(path, sets, net, training=options, observer=watch)
     (notice,) = [e.notice for e in watch.of("brake")]
@@ -289,10 +288,10 @@ same_bits = pytest.mark.skipif(
     reason="bits over shapes and threads are measured for AVX512 only",
 )
 
-CHUNKS: dict[str, Callable[[int, int], int]] = {
-    "one leaf": lambda units, bytes_per_unit: 1,
-    "two leaves": lambda units, bytes_per_unit: 2,
-    "sixteen leaves": lambda units, bytes_per_unit: 16,
+CHUNKS: dict[str, Callable[..., int]] = {
+    "one leaf": lambda *sizes: 1,
+    "two leaves": lambda *sizes: 2,
+    "sixteen leaves": lambda *sizes: 16,
 }
 
 

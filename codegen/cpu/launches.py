@@ -183,6 +183,15 @@ def _update(scope: Scope, launch: Launch) -> list[str]:
     return [*views, "g = block.tile(1, *w.shape)", f"g.copy_({gradient})", *body(op.body, names, "w.shape")]
 
 
+def _reduce_update(scope: Scope, launch: Launch) -> list[str]:
+    """An update of biases from the sum of their deltas over the batch."""
+    op = launch.op
+    assert isinstance(op, Update) and isinstance(op.gradient, Reduce)
+    views, names = _names(scope, op, "")
+    total = f"torch.sum({scope.text(op.gradient.x)}, 0, out=g)"
+    return [*views, "g = block.tile(1, *w.shape)", total, *body(op.body, names, "w.shape")]
+
+
 def _is_transposed(scope: Scope, op: Update) -> bool:
     state = op.states[0]
     assert isinstance(state, State)
@@ -231,6 +240,7 @@ LAUNCHES: Mapping[str, Callable[[Scope, Launch], list[str]]] = {
     "clip": _clip,
     "update": _update,
     "linear_update": _fused_update,
+    "reduce_update": _reduce_update,
     "segment_sum_update": _fused_update,
     "walk": lambda scope, launch: [line[4:] for line in walk.emit(scope, launch).splitlines()],
 }

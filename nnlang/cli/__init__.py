@@ -19,9 +19,9 @@ from typing import Annotated, TextIO
 
 import typer
 
-from nnlang.cli import compile, data, demo, evaluate, generate, lint, predict, run, show, train
+from nnlang.cli import compile, data, demo, doctor, evaluate, generate, lint, predict, run, show, train, tune
 from nnlang.codes import usage as codes
-from nnlang.diagnostics import DISK, INTERRUPTED, MEMORY, USAGE, Diagnostic, Stop, printable
+from nnlang.diagnostics import DEVICE, DISK, INTERRUPTED, MEMORY, USAGE, Diagnostic, Stop, printable
 from nnlang.suggest import did_you_mean
 from nnlang.version import __version__
 
@@ -80,6 +80,8 @@ for _name, _function, _words, _help in (
     ("run", run.run, "Run a DSSTNE job file (Train, Predict, Validate).", None),
     ("lint", lint.lint, "Check definitions.", None),
     ("compile", compile.compile, "Show every stage from definition to program.", None),
+    ("tune", tune.tune, "Measure which tiles are fastest on a GPU.", None),
+    ("doctor", doctor.doctor, "Check versions, devices and every kind of kernel.", None),
 ):
     app.command(_name, short_help=_words, help=_help)(_function)
 app.add_typer(data.app, name="data")
@@ -138,6 +140,9 @@ def _failed(error: Exception, arguments: Sequence[str]) -> int:
         case MemoryError() | RuntimeError() if _is_memory(error):
             show.tell("error: there is not enough memory; a smaller batch (-b) needs less")
             return MEMORY
+        case RuntimeError() if str(error).startswith(("CUDA error", "HIP error")):
+            show.tell(f"error: the device failed: {printable(str(error).partition(chr(10))[0])}")
+            return DEVICE
         case ModuleNotFoundError() if (package := (error.name or "").split(".")[0]) in _EXTRAS:
             facts: dict[str, object] = {"command": _command(arguments), "package": package, "extra": _EXTRAS[package]}
             show.findings([Diagnostic(codes.MISSING_EXTRA, None, facts)])
@@ -159,7 +164,7 @@ def _failed(error: Exception, arguments: Sequence[str]) -> int:
 
 def _is_memory(error: Exception) -> bool:
     """Whether memory ran out; torch says so in a RuntimeError."""
-    return isinstance(error, MemoryError) or "allocate memory" in str(error)
+    return isinstance(error, MemoryError) or any(w in str(error) for w in ("allocate memory", "out of memory"))
 
 
 def usage_finding(error: Exception, arguments: Sequence[str]) -> Diagnostic:

@@ -64,7 +64,7 @@ def demo(
     from nnlang.runtime.predict import Request, predict
     from nnlang.runtime.sample import taste_groups
 
-    begin = time.perf_counter()
+    begin, device = time.perf_counter(), options.device()
     _check_folder(output)
     sample = taste_groups(users, items, entries, seed=seed)
     options.folder(output)
@@ -81,11 +81,12 @@ def demo(
     show.findings(checked.report.sorted())
     _step("3. Data sets from text (nnlang generate) and training (nnlang train)")
     session = evaluate.prepare_text(config, kept, output)
-    result = execute(session, model, views=(show.EpochView(session.settings.epochs),))
+    result = execute(session, model, device, views=(show.EpochView(session.settings.epochs),))
     _step("4. Held-out items found among ten recommendations (nnlang evaluate)")
-    evaluate.report(judge(result.model, kept, held), as_json=False)
+    evaluate.report(judge(result.model, kept, held, device=device), as_json=False)
     _step("5. Recommendations (nnlang predict)")
-    predict(result.model, Request(kept, recs, filter=kept, filter_mode=FilterMode.REMOVE, k=10))
+    request = Request(kept, recs, filter=kept, filter_mode=FilterMode.REMOVE, k=10)
+    predict(result.model, request, device=device)
     _show_users(sample, recs)
     show.say(f"\nDone in {time.perf_counter() - begin:.0f} s; all files are in {output}.")
     _show_commands(output)

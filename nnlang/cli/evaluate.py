@@ -18,6 +18,7 @@ from nnlang.diagnostics import stop
 from nnlang.network import Layer, Network
 
 if TYPE_CHECKING:
+    from nnlang.runtime.devices import Device
     from nnlang.runtime.evaluate import Evaluation
     from nnlang.runtime.metrics import Scores
     from nnlang.runtime.session import Session
@@ -57,6 +58,9 @@ def evaluate(
     input_index: Annotated[Path | None, typer.Option("--input-index", metavar="FILE", readable=False)] = None,
     output_index: Annotated[Path | None, typer.Option("--output-index", metavar="FILE", readable=False)] = None,
     json: options.Json = False,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    tuning: options.Tuning = None,
 ) -> None:
     """Measure precision, recall and NDCG on held-out entries, beside recommending what is popular.
 
@@ -70,6 +74,7 @@ def evaluate(
     from nnlang.runtime import model as models
     from nnlang.runtime.evaluate import evaluate as judge
 
+    place = options.device(device, precision, tuning, "evaluate")
     options.positive("-k", k, "evaluate", most=10_000)
     options.positive("-b", batch, "evaluate")
     analog = options.analog(type, "evaluate")
@@ -80,20 +85,28 @@ def evaluate(
             raise stop(codes.CANNOT_COMBINE, first="-c", second="-t")
         if not 0 < holdout < 1:
             raise options.refused("--holdout", holdout, "it takes a number above 0 and below 1", command="evaluate")
-        result = train_and_judge(config, ratings, holdout, seed, k=k, analog=bool(analog), quiet=json)
+        result = train_and_judge(config, ratings, holdout, seed, place, k=k, analog=bool(analog), quiet=json)
     else:
         if model is None or test is None:
             raise stop(codes.MISSING_OPTION, command="evaluate", option="-t, the text of what was held out")
         result = judge(
             models.load(model), ratings, test, k=k, batch=batch, layer=layer, analog=analog,
-            input_index=input_index, output_index=output_index,
+            input_index=input_index, output_index=output_index, device=place,
         )  # fmt: skip
     show.findings(result.notices)
     report(result, as_json=json)
 
 
 def train_and_judge(
-    config: Path, ratings: Path, fraction: float, seed: int, *, k: int, analog: bool = False, quiet: bool = False
+    config: Path,
+    ratings: Path,
+    fraction: float,
+    seed: int,
+    device: Device,
+    *,
+    k: int,
+    analog: bool = False,
+    quiet: bool = False,
 ) -> Evaluation:
     """Split a text, train a definition on what is kept, in a temporary folder, judge it on what is held out."""
     from nnlang.runtime.evaluate import evaluate as judge
@@ -109,8 +122,8 @@ def train_and_judge(
         session = prepare_text(config, kept, folder, analog=analog)
         session = replace(session, settings=replace(session.settings, checkpoint_interval=0))  # the folder goes anyway
         view = show.EpochView(session.settings.epochs)
-        result = execute(session, folder / "model.nc", views=() if quiet else (view,))
-        return judge(result.model, kept, held, k=k)
+        result = execute(session, folder / "model.nc", device, views=() if quiet else (view,))
+        return judge(result.model, kept, held, k=k, device=device)
 
 
 def network_layers(config: Path) -> Network | None:

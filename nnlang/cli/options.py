@@ -13,7 +13,9 @@ from nnlang.diagnostics import Place, stop
 from nnlang.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from nnlang.runtime.recs import Precision
+    from nnlang.codegen.triton.tiles import Tiles
+    from nnlang.runtime import devices
+    from nnlang.runtime.recs import Precision as Digits
 
 Config = Annotated[
     Path, typer.Option("-c", "--config", metavar="FILE", help="The network definition (LNDL, JSON).", readable=False)
@@ -22,7 +24,16 @@ Model = Annotated[
     Path, typer.Option("-n", "--model", metavar="FILE", help="The trained model (NetCDF).", readable=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line, instead of text.")]
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Where to run; today `cpu` only.")]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="NAME", help="cuda, cpu or interpret [cuda where there is a GPU, else cpu]."),
+]
+_ARITHMETIC = "How products round on a GPU: fp32, tf32, tf32x3 or bf16 [tf32]."
+Precision = Annotated[str | None, typer.Option("--precision", metavar="NAME", help=_ARITHMETIC)]
+ComputePrecision = Annotated[str | None, typer.Option("--compute-precision", metavar="NAME", help=_ARITHMETIC)]
+Tuning = Annotated[
+    Path | None, typer.Option("--tuning", metavar="FILE", help="Tiles of a GPU's kernels (JSON).", readable=False)
+]
 Alpha = Annotated[float | None, typer.Option("-alpha", "--alpha", metavar="X", help="Learning rate [0.025].")]
 Lambda = Annotated[float | None, typer.Option("-lambda", "--lambda", metavar="X", help="L2 regularisation [0.0001].")]
 Lambda1 = Annotated[float | None, typer.Option("-lambda1", "--lambda1", metavar="X", help="L1 regularisation [0].")]
@@ -108,10 +119,27 @@ def refused(option: str, value: object, reason: str, help: str | None = None, co
     return stop(codes.BAD_VALUE, option=option, value=value, reason=reason, command=command, help=help)
 
 
-def device(name: str) -> None:
-    """Raise `Stop` for a device that this version does not compile for."""
-    if name != "cpu":
-        raise stop(codes.NO_SUCH_DEVICE, device=name)
+def device(
+    name: str | None = None, precision: str | None = None, tuning: Path | None = None, command: str = "train"
+) -> devices.Device:
+    """The device that is asked for, or the best there is; raises `Stop` (5) where it cannot be used."""
+    from nnlang.runtime.devices import find
+
+    return find(name, precision, tiles(tuning, command))
+
+
+def tiles(path: Path | None, command: str) -> Tiles:
+    """The tuning table of a file, without one the committed table."""
+    from nnlang.codegen.triton import tiles as tuning
+
+    if path is None:
+        return tuning.DEFAULTS
+    from nnlang.runtime.files import read_bytes
+
+    try:
+        return tuning.read(read_bytes(path).decode("utf-8", "replace"))
+    except tuning.MalformedError as error:
+        raise refused("--tuning", path, str(error), command=command) from error
 
 
 def positive(option: str, value: int | None, command: str, most: int = 2**31 - 1) -> None:
@@ -138,7 +166,7 @@ def analog(kind: str | None, command: str) -> bool | None:
     return known[kind]
 
 
-def precision(text: str, command: str) -> Precision:
+def digits(text: str, command: str) -> Digits:
     """What `-p` says: `4.3f`, or a number of digits."""
     from nnlang.runtime.recs import parse_precision
 

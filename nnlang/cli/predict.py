@@ -64,7 +64,9 @@ def predict(
     type: options.Type = None,
     json: AsJson = False,
     header: Header = False,
-    device: options.Device = "cpu",
+    device: options.Device = None,
+    compute_precision: options.ComputePrecision = None,
+    tuning: options.Tuning = None,
 ) -> None:
     """Recommend for anybody of whom some features are known; neither training data nor definition is needed.
 
@@ -81,7 +83,7 @@ def predict(
     from nnlang.runtime.predict import Request
     from nnlang.runtime.predict import predict as run_prediction
 
-    options.device(device)
+    place = options.device(device, compute_precision, tuning, "predict")
     options.positive("-k", k, "predict")
     options.positive("-b", batch, "predict")
     modes = {mode.value: mode for mode in Mode}
@@ -91,10 +93,10 @@ def predict(
         )
     request = Request(
         signals, output, data_set, input_index, output_index, filter, modes[filter_mode], k, batch,
-        options.precision(precision, "predict"), layer, raw, options.analog(type, "predict"), json, header,
+        options.digits(precision, "predict"), layer, raw, options.analog(type, "predict"), json, header,
     )  # fmt: skip
     bar = show.Bar("predicting")
-    result = run_prediction(load(model), request, bar)
+    result = run_prediction(load(model), request, bar, place)
     bar.clear()
     show.findings(result.notices)
     show.tell(_summary(result, output))

@@ -19,6 +19,7 @@ from nnlang.network import Training
 from nnlang.settings import text
 
 if TYPE_CHECKING:
+    from nnlang.runtime.devices import Device
     from nnlang.runtime.metrics import Scores
     from nnlang.runtime.session import Session
 
@@ -28,6 +29,9 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="Train: continue what was interrupted.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Train: replace the model if it is there.")] = False,
     json: options.Json = False,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    tuning: options.Tuning = None,
 ) -> None:
     """Run a job file: train a definition, measure a model, or check gradients.
 
@@ -42,7 +46,7 @@ def run(
     found, report = load_job(job)
     show.findings(report.sorted())
     show.tell(f"same as: {equivalent(found)}")
-    _COMMANDS[found.command](found, resume, overwrite, json)
+    _COMMANDS[found.command](found, options.device(device, precision, tuning, "run"), resume, overwrite, json)
 
 
 def equivalent(job: Job) -> str:
@@ -72,23 +76,24 @@ def _session(job: Job) -> Session:
     return prepare(Path(job.network.value), _files(job), job.written, defaults=defaults, names=names)
 
 
-def _train(job: Job, resume: bool, overwrite: bool, as_json: bool) -> None:
+def _train(job: Job, device: Device, resume: bool, overwrite: bool, as_json: bool) -> None:
     model = Path(job.results)
     check_model(model, resume, overwrite)
     session = _session(job)
     view = show.json_view if as_json else show.EpochView(session.settings.epochs)
-    result = execute(session, model, resume=resume, views=(view,))
+    result = execute(session, model, device, resume=resume, views=(view,))
     conclude(session, model, result, as_json)
 
 
-def _predict(job: Job, resume: bool, overwrite: bool, as_json: bool) -> None:
+def _predict(job: Job, device: Device, resume: bool, overwrite: bool, as_json: bool) -> None:
     from nnlang.runtime.dataset import read_all
     from nnlang.runtime.evaluate import measure
     from nnlang.runtime.files import atomic_text
     from nnlang.runtime.model import load
 
     model = load(Path(job.network.value))
-    scores = measure(model, read_all(_files(job)), k=job.prediction_k, batch=job.prediction_batch)
+    data = read_all(_files(job))
+    scores = measure(model, data, k=job.prediction_k, batch=job.prediction_batch, device=device)
     lines = [_line(scores, k, as_json) for k in range(1, job.prediction_k + 1)]
     for line in lines:
         show.say(line)
@@ -103,11 +108,11 @@ def _line(scores: Scores, k: int, as_json: bool) -> str:
     return f"{k},{precision:6.4f},{recall:6.4f},{ndcg:6.4f}"
 
 
-def _validate(job: Job, resume: bool, overwrite: bool, as_json: bool) -> None:
+def _validate(job: Job, device: Device, resume: bool, overwrite: bool, as_json: bool) -> None:
     from nnlang.runtime.validate import gradient_check
 
     session = _session(job)
-    rows = gradient_check(session.network, dict(session.datasets), session.settings.seed)
+    rows = gradient_check(session.network, dict(session.datasets), session.settings.seed, device=device)
     failed = [row for row in rows if not row.passed]
     if as_json:
         for row in rows:
@@ -127,7 +132,7 @@ def _files(job: Job) -> list[Path]:
     return [Path(name.value) for name in job.data]
 
 
-_COMMANDS: dict[str, Callable[[Job, bool, bool, bool], None]] = {
+_COMMANDS: dict[str, Callable[[Job, Device, bool, bool, bool], None]] = {
     "Train": _train,
     "Predict": _predict,
     "Validate": _validate,

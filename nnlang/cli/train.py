@@ -24,6 +24,7 @@ from nnlang.network import Training
 from nnlang.settings import spelled as spelling
 
 if TYPE_CHECKING:
+    from nnlang.runtime.devices import Device
     from nnlang.runtime.session import Session
     from nnlang.runtime.train import Event, TrainResult
 
@@ -52,7 +53,9 @@ def train(
     output_index: options.OutputIndex = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted or finished training.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model if it is there.")] = False,
-    device: options.Device = "cpu",
+    device: options.Device = None,
+    precision: options.Precision = None,
+    tuning: options.Tuning = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="DSSTNE's line for every epoch.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -67,7 +70,7 @@ def train(
     finishes the batch and writes a checkpoint; --resume continues from there, bit for bit.
     Values in brackets count where neither a flag nor the definition says otherwise.
     """
-    options.device(device)
+    place = options.device(device, precision, tuning)
     check_model(model, resume, overwrite)
     flags = {
         "batch": batch, "epochs": epochs, "optimizer": optimizer, "alpha": alpha, "lambda_": lambda_,
@@ -77,8 +80,8 @@ def train(
     indices = {"input": input_index, "output": output_index}
     session = prepare(config, [*input, *output], flags, indices, names=options.FLAGS)
     if not json:
-        _introduce(session, model)
-    result = execute(session, model, resume=resume, views=(_view(session, verbose, json),))
+        _introduce(session, model, place)
+    result = execute(session, model, place, resume=resume, views=(_view(session, verbose, json),))
     conclude(session, model, result, json)
 
 
@@ -100,7 +103,9 @@ def prepare(
     return session
 
 
-def execute(session: Session, model: Path, *, resume: bool = False, views: tuple[Observer, ...] = ()) -> TrainResult:
+def execute(
+    session: Session, model: Path, device: Device, *, resume: bool = False, views: tuple[Observer, ...] = ()
+) -> TrainResult:
     """Train and write the model and its metrics; Ctrl-C and SIGTERM end it after the batch, with exit code 130."""
     from nnlang.runtime.train import train as run_training
 
@@ -116,6 +121,7 @@ def execute(session: Session, model: Path, *, resume: bool = False, views: tuple
             resume=resume,
             observer=_all_of(log, _notices, *views, last.append),
             interrupted=interrupted,
+            device=device,
         )
     if result.interrupted:
         at = last[-1]
@@ -223,12 +229,13 @@ def check_model(model: Path, resume: bool, overwrite: bool) -> None:
         raise stop(codes.MODEL_EXISTS, Place(str(model)), path=model, what=what)
 
 
-def _introduce(session: Session, model: Path) -> None:
+def _introduce(session: Session, model: Path, device: Device) -> None:
     settings, network = session.settings, session.network
     examples = max(data.facts.examples for data in session.datasets.values())
     sizes = " -> ".join(f"{layer.name} {layer.units:,}" for layer in network.layers)
     show.say(f"network   {sizes}")
     show.say(f"data      {examples:,} examples")
+    show.say(f"device    {device.name}, {device.options.precision}")
     spelled = spelling(settings.optimizer)
     show.say(
         f"training  {settings.epochs} epochs of batches of {settings.batch}, {spelled}, alpha {settings.alpha:g}, "

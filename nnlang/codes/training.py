@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnlang.diagnostics import DATA, DIVERGED, INTERRUPTED, MEMORY, USAGE, Code
+from nnlang.diagnostics import DATA, DEVICE, DIVERGED, INTERRUPTED, MEMORY, USAGE, Code
 
 NOT_YET_SUPPORTED = Code(
     "NN730",
@@ -91,4 +91,18 @@ BRAKE = Code(
     "divergence brake",
     "",
     severity="note",
+)
+DEVICE_FAILED = Code(
+    "NN741",
+    "device-failed",
+    "{device} failed: {reason}",
+    help="run `nnlang doctor`; what was written before stands, and --resume goes on from the last checkpoint",
+    exit=DEVICE,
+)
+NO_SUCH_PRECISION = Code(
+    "NN742",
+    "no-such-precision",
+    "device `{device}` does not compute in `{precision}`",
+    help="it knows {known}",
+    exit=USAGE,
 )

@@ -30,8 +30,8 @@ MISSING_EXTRA = Code(
 NO_SUCH_DEVICE = Code(
     "NN706",
     "no-such-device",
-    "device `{device}` is not supported yet",
-    help="use `--device cpu`, the one that this version compiles for",
+    "device `{device}` cannot be used: {reason}",
+    help="leave --device out for what there is, or give `--device cpu`; `nnlang doctor` says more",
     exit=DEVICE,
 )
 CANNOT_COMBINE = Code(

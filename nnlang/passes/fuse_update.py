@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from nnlang.ops import Matmul, Op, Pointwise, Pool, SegmentSum, Update
+from nnlang.ops import Matmul, Op, Pointwise, Pool, Reduce, SegmentSum, Update
 from nnlang.rewrite import rewrite
 
 
@@ -14,7 +14,7 @@ def fuse_update(roots: tuple[Op, ...], pool: Pool, declined: list[str]) -> tuple
 
     def rule(op: Op, counts: Mapping[Op, int], pool: Pool) -> Op | None:
         match op:
-            case Update(gradient=Matmul(epilogue=()) | SegmentSum() as gradient, fused=False):
+            case Update(gradient=Matmul(epilogue=()) | SegmentSum() | Reduce(kind="sum") as gradient, fused=False):
                 if counts[gradient] == 1:
                     return pool.make(replace(op, fused=True))
                 declined.append("fuse-update: the gradient has other readers")

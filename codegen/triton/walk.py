@@ -1,0 +1,258 @@
+"""The fused output layer: one walk over its units in chunks that stay in the second-level cache (performance.md 5.3).
+
+Of each chunk: logits, loss and delta in one kernel; the input delta from the weights before they change; the weight
+gradient with its update. Only the deltas of one chunk ever exist. SoftMax walks twice, first for its normaliser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nnlang.codegen.grid import leaf
+from nnlang.codegen.plan import Launch
+from nnlang.codegen.triton.dense import DOT, PRODUCT, Sum, add_sum, product, store, store_leaf
+from nnlang.codegen.triton.elementwise import update_lines
+from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, indented, part, slot
+from nnlang.codegen.triton.loss import LossText, dense_loss, first_walk, is_activation, sparse_loss
+from nnlang.codegen.triton.rows import add_error, add_mass, add_normaliser, grain_holes
+from nnlang.codegen.triton.tiles import BK, Tile
+from nnlang.expressions import ZERO
+from nnlang.ops import BATCH, Leaf, Op, Stored, Update, Walk
+
+LOGITS = '''
+@triton.jit
+def {name}({params}, BM: tl.constexpr, BN: tl.constexpr):
+    """{doc}"""
+{prologue}
+    low = tl.program_id(0) * BM
+    unit = first + tl.program_id(1) * BN
+    rows = low{wide} + tl.arange(0, BM)
+    cols = unit{wide} + tl.arange(0, BN)
+    sums = tl.zeros([BM, BN], tl.float32)
+    for k in range(0, {inner}, {step}):
+        ks = k + tl.arange(0, {step})
+        a = tl.load({h}, mask=(rows < live)[:, None] & (ks < {inner})[None, :], other=0.0)
+        b = tl.load({w}, mask=(ks < {inner})[:, None] & (cols < last)[None, :], other=0.0)
+        sums = {dot}
+    mask = (rows < live)[:, None] & (cols < last)[None, :]
+{epilogue}
+{loss}
+'''
+
+BIAS = """
+    if tl.program_id(1) == 0:  # one column of programs has the biases too
+        deltas = tl.zeros([64, BM, 1], tl.float32)
+        for k in range(0, live, 64):
+            ks = k + tl.arange(0, 64)
+            deltas += tl.load({d} + ks[:, None, None] * {width} + (rows - first)[None, :, None])
+        bias = tl.reshape(tree(deltas, 6), [BM])
+        here = rows < last
+{update}
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The sizes of a walk."""
+
+    units: int
+    inner: int
+    chunk: int  # units at a time
+    tile: Tile  # of deltas
+
+    @property
+    def width(self) -> int:
+        """Units of the deltas of a chunk: whole tiles, so that they are read without masks."""
+        return -(-self.chunk // self.tile.BN) * self.tile.BN
+
+    @property
+    def leaf(self) -> int:
+        """Units of a leaf."""
+        return leaf(self.units)
+
+    @property
+    def leaves(self) -> int:
+        """Leaves of a chunk."""
+        return -(-self.chunk // self.leaf)
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks there are."""
+        return -(-self.units // self.chunk)
+
+
+def walk(scope: Scope, launch: Launch) -> Text:
+    """The walk, or with SoftMax the two walks, over an output layer."""
+    op = launch.op
+    assert isinstance(op, Walk) and scope.is_transposed(op.w)
+    inner, units = (a.size or 0 for a in op.w.type.axes)
+    place = Place(units, inner, min(launch.chunk, units), scope.tiles["walk_logits"])
+    text = Text()
+    _memory(text, op, place)
+    if op.softmax:
+        _normaliser(text, scope, launch, op, place)
+    chunk = Text()
+    _logits(chunk, scope, launch, op, place)
+    _back(chunk, scope, launch, op, place)
+    _updates(chunk, scope, launch, op, place)
+    _loop(text, chunk, place)
+    if op in scope.buffers and place.chunks > 1:
+        what = Sum(scope, part(scope, launch, "delta"), op, op.epilogue)
+        add_sum(text, what, "p1", str(place.chunks), place.chunks)
+    if op.value is not None:
+        add_error(text, part(scope, launch, "error"), op.value, units, scope.errors[op], absent=_has_absent(op))
+    return text
+
+
+def _memory(text: Text, op: Walk, place: Place) -> None:
+    """The scratch memory of the walk, and its comment."""
+    rows = place.tile.BM
+    text.lines.append(f"d = block.scratch('d', triton.cdiv(m, {rows}) * {rows}, {place.width})")
+    grains = grain_holes(place.units)["grains"]
+    sparse = isinstance(op.delta, Stored)
+    x = slot(op.delta.feed) if isinstance(op.delta, Stored) else ""
+    if op.type.storage == "dense" and place.leaves * place.chunks > 1:
+        text.lines.append(f"p0 = block.scratch('p0', {place.leaves}, m, {place.inner})")
+    if op.type.storage == "dense" and place.chunks > 1:
+        text.lines.append(f"p1 = block.scratch('p1', {place.chunks}, m, {place.inner})")
+    if op.softmax:
+        text.lines.append(f"peaks, sums = block.scratch('peaks', m, {grains}), block.scratch('sums', m, {grains})")
+        text.lines.append("totals, mass = block.scratch('totals', m), block.scratch('mass', m)")
+        if _mass_reads_logits(op):
+            text.lines.append(f"logits = block.scratch('logits', {x}.entry_capacity)")
+    if op.value is not None and _has_absent(op):
+        text.lines.append(f"grains = block.scratch('grains', m, {grains})")
+    if isinstance(op.delta, Stored) and not is_activation(op.delta):
+        text.lines.append(f"waiting = block.scratch('waiting', {x}.entry_capacity)")
+    if op.value is not None and sparse:
+        text.lines.append(f"changes = block.scratch('changes', {x}.entry_capacity)")
+
+
+def _loop(text: Text, chunk: Text, place: Place) -> None:
+    """The launches of a chunk, for every chunk."""
+    text.kernels += chunk.kernels
+    if place.chunks == 1:
+        text.lines += [f"first, last = 0, {place.units}", *chunk.lines]
+        return
+    text.lines.append(f"for chunk in range({place.chunks}):")
+    head = [f"first, last = chunk * {place.chunk}, min((chunk + 1) * {place.chunk}, {place.units})"]
+    text.lines += [f"    {line}" for line in (*head, *chunk.lines)]
+
+
+def _tile_kernel(scope: Scope, launch: Launch, op: Walk, suffix: str) -> tuple[Kernel, Frame, dict[str, object]]:
+    """A kernel over a tile of logits: its frame, and the holes of the product."""
+    kernel = part(scope, launch, suffix)
+    kernel.block("live")
+    frame = Frame(kernel, (BATCH, op.w.type.axes[1]), ("rows", "cols"))
+    inner = op.w.type.axes[0]
+    holes: dict[str, object] = {
+        "h": Frame(kernel, op.h.type.axes, ("rows", "ks")).address(op.h),
+        "w": Frame(kernel, (inner, op.w.type.axes[1]), ("ks", "cols")).address(op.w),
+        "inner": inner.size,
+        "step": BK,
+        "dot": DOT[scope.precision],
+        "epilogue": indented(frame.stages(op.logits, "sums")),
+    }
+    return kernel, frame, holes
+
+
+def _logits(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
+    kernel, frame, holes = _tile_kernel(scope, launch, op, "logits")
+    loss = LossText(kernel, frame, place.width, int(str(grain_holes(place.units)["grains"])))
+    lines = []
+    if op.softmax:
+        totals = f"tl.load({kernel.pointer('totals')} + rows, mask=rows < live, other=0.0)[:, None]"
+        lines = [f"sums = tl.exp(sums - {totals})"]
+    lines += sparse_loss(loss, op, op.delta) if isinstance(op.delta, Stored) else dense_loss(loss, op)
+    doc = f"{place.units} units from {place.inner}: a tile of a chunk's activations becomes its delta."
+    _launch_tiles(text, scope, kernel, kernel.number("first"), place, LOGITS, {**holes, "doc": doc}, lines)
+
+
+def _normaliser(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
+    kernel, frame, holes = _tile_kernel(scope, launch, op, "peaks")
+    loss = LossText(kernel, frame, place.width, int(str(grain_holes(place.units)["grains"])))
+    lines = first_walk(loss, op, logits=_mass_reads_logits(op))
+    chunk, doc = Text(), "First walk: the peak and the sum of exponentials of every grain of 64 units."
+    _launch_tiles(chunk, scope, kernel, kernel.number("first"), place, LOGITS, {**holes, "doc": doc}, lines)
+    _loop(text, chunk, place)
+    add_normaliser(text, part(scope, launch, "normaliser"), place.units)
+    assert isinstance(op.mass, Stored)
+    add_mass(text, part(scope, launch, "mass"), op.mass)
+
+
+def _launch_tiles(
+    text: Text, scope: Scope, kernel: Kernel, first: str, place: Place, skeleton: str, holes: dict[str, object],
+    loss: list[str],
+) -> None:  # fmt: skip
+    kernel.number("last")
+    tile = scope.tiles["walk_logits"]
+    grid = f"triton.cdiv(m, {tile.BM}), triton.cdiv(last - {first}, {tile.BN})"
+    text.add(kernel.emit(skeleton, loss=indented(loss), **holes), kernel.launch(grid, tile))
+
+
+def _back(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
+    """The input delta of a chunk, leaf by leaf, from the weights as they were."""
+    if op not in scope.buffers:
+        return
+    kernel = part(scope, launch, "back")
+    tile, axes = scope.tiles["walk_back"], op.type.axes
+    frame = Frame(kernel, axes, ("rows", "cols"))
+    single = place.leaves * place.chunks == 1
+    a = f"{kernel.pointer('d')} + rows[:, None] * {place.width} + (ks - {kernel.number('first')})[None, :]"
+    b = Frame(kernel, (op.w.type.axes[1], op.w.type.axes[0]), ("ks", "cols")).address(op.w)
+    if single:
+        epilogue = [*frame.stages(op.epilogue, "sums"), store(frame, scope.buffers[op], op)]
+    else:
+        epilogue = [store_leaf(kernel, "p0", "m", str(place.inner))]
+    holes = product(kernel, axes, kernel.number("last"), epilogue, 0 if single else place.leaf)
+    holes["a_here"] = ""
+    if not single:
+        start = [f"start = first + tl.program_id(2) * {place.leaf}", f"end = tl.minimum(start + {place.leaf}, last)"]
+        holes["leaf"] = indented(start)
+    grid = f"triton.cdiv(m, {tile.BM}), triton.cdiv({place.inner}, {tile.BN})"
+    grid += "" if single else f", triton.cdiv(last - first, {place.leaf})"
+    doc = f"The delta of {place.inner} inputs from each leaf of {place.leaf} units of a chunk."
+    text.add(kernel.emit(PRODUCT, doc=doc, a=a, b=b, **holes), kernel.launch(grid, tile))
+    if single:
+        return
+    if place.chunks == 1:
+        what = Sum(scope, part(scope, launch, "delta"), op, op.epilogue)
+        add_sum(text, what, "p0", str(place.leaves), place.leaves)
+        return
+    inner = part(scope, launch, "sum")
+    inner.params["p0"] = "p0_ptr"
+    inner.params["p1[chunk]"] = "p1_ptr"
+    text.lines.append(f"count = triton.cdiv(last - first, {place.leaf})")
+    add_sum(text, Sum(scope, inner, op), "p0", "count", place.leaves, dest="p1[chunk]")
+
+
+def _updates(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
+    """The gradients of a chunk's weights and biases over the batch, and their updates."""
+    kernel, tile = part(scope, launch, "update"), scope.tiles["walk_update"]
+    weight, *biases = op.updates
+    assert isinstance(weight, Update)
+    axes = op.w.type.axes[::-1]
+    frame = Frame(kernel, axes, ("rows", "cols"))
+    a = f"{kernel.pointer('d')} + ks[None, :] * {place.width} + (rows - {kernel.number('first')})[:, None]"
+    b = Frame(kernel, op.h.type.axes, ("ks", "cols")).address(op.h)
+    holes = product(kernel, axes, kernel.block("live"), update_lines(frame, weight, "sums"))
+    holes |= {"rows_here": f"rows < {kernel.number('last')}", "a_here": "", "origin": "first + "}
+    holes["bias"] = "\n".join(_bias(kernel, bias, place) for bias in biases)
+    doc = f"The gradient of a chunk's weights from {place.inner} inputs over the batch, and their update."
+    grid = f"triton.cdiv(last - first, {tile.BM}), triton.cdiv({place.inner}, {tile.BN})"
+    text.add(kernel.emit(PRODUCT, doc=doc, a=a, b=b, **holes), kernel.launch(grid, tile))
+
+
+def _bias(kernel: Kernel, update: Op, place: Place) -> str:
+    assert isinstance(update, Update)
+    frame = Frame(kernel, update.states[0].type.axes, ("rows",), mask="here")
+    lines = update_lines(frame, update, "bias", prefix="b")
+    return BIAS.format(d=kernel.pointer("d"), width=place.width, update=indented(lines, 2))
+
+
+def _has_absent(op: Walk) -> bool:
+    return not (isinstance(op.value, Stored) and op.value.absent == ZERO)
+
+
+def _mass_reads_logits(op: Walk) -> bool:
+    return isinstance(op.mass, Stored) and any(isinstance(x, Leaf) for x in op.mass.args)
