@@ -10,20 +10,21 @@ import pkgutil
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nnlang.cli import run_command
 from nnlang.codegen import triton as skeleton_folder
 from nnlang.codegen.pipeline import TARGETS, Options
 from nnlang.codegen.triton.emit import LAUNCHES
 from nnlang.compiler import Compiled, compile_network
-from nnlang.diagnostics import DEVICE, DISK, USAGE, Stop
+from nnlang.diagnostics import DEVICE, Stop
 from nnlang.network import Activation, Network, Optimizer, Sparseness, Training
-from nnlang.runtime import aot, aotprocess, modules
-from nnlang.runtime.aot import Launch, compile_launches, without_places
+from nnlang.runtime import aotprocess
+from nnlang.runtime.aot import Kernel, Launch, compile_launches, without_places
 from nnlang.runtime.resources import LIMITS, occupancy
 from tests.networks import bind, build, facts, hidden, output, source
 
@@ -34,14 +35,14 @@ BATCH = 256
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder that the tests of this file share."""
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(autouse=True)
-def _cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NNLANG_CACHE", str(cache))
+def _cached(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NNLANG_CACHE", str(folder))
     monkeypatch.delenv("TRITON_CACHE_DIR", raising=False)
 
 
@@ -67,9 +68,11 @@ def everything() -> Network:
     )
 
 
-def compiled(target: str = "cuda:90") -> Compiled:
+@cache
+def compiled() -> Compiled:
+    """That network for a GPU: the text is the same for all of them."""
     training = Training(optimizer=Optimizer.RMSPROP)
-    return compile_network(everything(), ENTRIES, BATCH, training, Options(target, "tf32"))
+    return compile_network(everything(), ENTRIES, BATCH, training, Options("cuda:90", "tf32"))
 
 
 def skeletons() -> dict[str, list[str]]:
@@ -83,6 +86,7 @@ def skeletons() -> dict[str, list[str]]:
     return found
 
 
+@cache
 def kernels(source: str) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Of each kernel of a module what it is (kind and part) and the skeletons that it may be made of."""
     every, found = skeletons(), {}
@@ -117,9 +121,9 @@ for target in sys.argv[1:]:
 
 
 @pytest.fixture(scope="module")
-def taken(cache: Path) -> list[dict[str, Any]]:
+def taken(folder: Path) -> list[dict[str, Any]]:
     """What one kernel of every kind, part and skeleton takes on every target, compiled in processes of their own."""
-    environment = {**os.environ, "NNLANG_CACHE": str(cache)}
+    environment = {**os.environ, "NNLANG_CACHE": str(folder)}
     done = subprocess.run(
         [sys.executable, "-c", CHILD, *GPUS], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
@@ -140,3 +144,146 @@ def test_products_use_matrix_instructions(target: str, taken: list[dict[str, Any
     functions = {f.name: ast.unparse(f) for f in ast.parse(compiled().source).body if isinstance(f, ast.FunctionDef)}
     found = {row["kernel"]: row["matrix"] > 0 for row in taken if row["target"] == target}
     assert found == {name: "tl.dot" in functions[name] for name in found}
+
+
+HEAD = '''"""x"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def k(x_ptr, n, B: tl.constexpr):
+    """x"""
+    at = tl.program_id(0) * B + tl.arange(0, B)
+    '''
+DOUBLE = HEAD + "tl.store(x_ptr + at, 2 * tl.load(x_ptr + at), mask=at < n)\n"
+LAUNCH = Launch("k", (("float32", 0, 0), 2), (("B", 64), ("num_warps", 4)))
+
+
+@pytest.mark.parametrize(("target", "stages"), [("cuda:90", {"ttir", "ptx"}), ("hip:gfx942", {"ttir", "amdgcn"})])
+def test_what_a_compiled_kernel_holds(target: str, stages: set[str], folder: Path) -> None:
+    (kernel,) = compile_launches(DOUBLE, [LAUNCH], target)
+    assert kernel.name == "k" and kernel.warps == 4 and set(kernel.texts) == stages
+    assert kernel.binary.startswith(b"\x7fELF")
+    assert "tt.func public @k" in kernel.texts["ttir"]
+    assert "loc(" not in kernel.texts["ttir"] and str(folder) not in kernel.texts["ttir"]
+    assert re.search(r"\.target\s+sm_90a|amdgcn_target.*gfx942", "".join(kernel.texts.values()))
+
+
+def test_a_compiled_kernel_is_kept_and_a_damaged_one_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NNLANG_CACHE", str(tmp_path))
+
+    def made() -> Kernel:
+        return replace(compile_launches(DOUBLE, [LAUNCH], "cuda:90")[0], log="")  # it tells how long it took
+
+    first = made()
+    (path,) = (tmp_path / "kernels").iterdir()
+    before = path.stat().st_mtime_ns
+    assert made() == first and path.stat().st_mtime_ns == before
+    path.write_bytes(path.read_bytes().replace(b"a", b"b", 1))
+    assert made() == first and path.stat().st_mtime_ns > before
+
+
+def test_launches_that_differ_in_what_is_compiled_are_numbered() -> None:
+    one, other = (Launch("k", (("float32", address, 0), 2), LAUNCH.options) for address in (0, 4))
+    kernels = compile_launches(DOUBLE, [one, other], "cuda:90")
+    assert [kernel.name for kernel in kernels] == ["k", "k_2"]
+    assert ["divisibility" in kernel.texts["ttir"] for kernel in kernels] == [True, False]
+
+
+def failure(body: str, target: str = "cuda:90", launch: Launch = LAUNCH) -> str:
+    with pytest.raises(Stop) as caught:
+        compile_launches(HEAD + body + "\n", [launch], target)
+    assert caught.value.exit_code == DEVICE
+    return str(caught.value)
+
+
+def test_a_kernel_that_does_not_compile_is_named_with_the_reason() -> None:
+    words = failure("tl.store(x_ptr + tl.arange(0, 48), 1.0)")
+    assert words == "NN762: kernel `k` does not compile for cuda:90: ValueError: arange's range must be a power of 2"
+
+
+PRODUCT = """sums = tl.zeros([B, B], tl.float32)
+    for first in range(0, n, 64):
+        a = tl.load(x_ptr + at[:, None] + tl.arange(0, 64)[None, :] + first)
+        b = tl.load(x_ptr + at[None, :] + tl.arange(0, 64)[:, None] + first)
+        sums = tl.dot(a, b, sums)
+    tl.store(x_ptr + at[:, None] + at[None, :], sums)"""
+
+
+def test_a_kernel_must_fit_its_target() -> None:
+    launch = Launch("k", LAUNCH.arguments, (("B", 128), ("num_warps", 8), ("num_stages", 5)))
+    words = failure(PRODUCT, "cuda:80", launch)
+    assert re.search(r"it takes [\d,]+ bytes of shared memory, and there are 166,912$", words)
+
+
+def assembler(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """A script in the place of every assembler of Triton's."""
+    path = folder / "ptxas"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o700)
+    monkeypatch.setenv("TRITON_PTXAS_PATH", str(path))
+    monkeypatch.setenv("TRITON_PTXAS_BLACKWELL_PATH", str(path))
+
+
+def test_a_compiler_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assembler(tmp_path, monkeypatch, "kill -11 $PPID")
+    assert failure("tl.store(x_ptr + at, 11.0)").endswith("the compiler died of signal 11")
+
+
+def test_a_compiler_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assembler(tmp_path, monkeypatch, f"echo $$ > {tmp_path}/number; exec sleep 1000")
+    monkeypatch.setattr(aotprocess, "PATIENCE", 2)
+    assert failure("tl.store(x_ptr + at, 12.0)").endswith("the compiler was not done after 2 seconds")
+    process = Path("/proc", (tmp_path / "number").read_text().strip(), "stat")
+    assert not process.exists() or ") Z " in process.read_text()
+
+
+COMPLAINTS = {
+    "ValueError: no such thing": (1, "ValueError: no such thing"),
+    "x.py:3:4: error: bad\nnote: see\nRuntimeError: PassManager::run failed": (1, "x.py:3:4: error: bad"),
+    "PTXASError: PTXAS error: Internal\n`ptxas` stderr:\nptxas fatal   : no room\n": (1, "ptxas fatal   : no room"),
+    "": (-9, "the compiler died of signal 9"),
+    "LLVM ERROR: cannot select\n": (-6, "the compiler died of signal 6: LLVM ERROR: cannot select"),
+    " ": (1, "the compiler said nothing"),
+}
+
+
+@pytest.mark.parametrize("told", COMPLAINTS)
+def test_of_what_a_compiler_says_the_first_complaint_counts(told: str) -> None:
+    status, expected = COMPLAINTS[told]
+    assert aotprocess.reason(status, told) == expected
+
+
+def test_places_are_taken_out_of_intermediate_text() -> None:
+    lines = ['#loc = loc("/x.py":1:0)', "  %0 = tt.load %x : f32 loc(#loc2)", "} loc(callsite(#loc1 at #loc2))"]
+    assert without_places("\n".join(lines)) == "  %0 = tt.load %x : f32\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "registers", "shared", "warps", "expected"),
+    [
+        ("cuda:80", 64, 0, 8, 0.5),  # by registers
+        ("cuda:80", 32, 0, 8, 1.0),
+        ("cuda:80", 33, 0, 8, 0.75),  # allocated by eights: 40
+        ("cuda:90", 168, 0, 4, 12 / 64),
+        ("cuda:90", 32, 100 << 10, 8, 0.25),  # two blocks by shared memory, 1 kB each reserved
+        ("cuda:90", 32, 114 << 10, 8, 0.125),
+        ("cuda:100", 255, 0, 16, 0.0),  # 64 k registers are not enough for one block
+        ("cuda:100", 16, 0, 1, 0.5),  # 32 blocks at most
+        ("hip:gfx942", 64, 0, 4, 1.0),
+        ("hip:gfx942", 72, 0, 4, 7 / 8),
+        ("hip:gfx942", 96, 0, 4, 5 / 8),
+        ("hip:gfx942", 512, 0, 4, 1 / 8),
+        ("hip:gfx942", 64, 32 << 10, 4, 2 / 8),
+    ],
+)
+def test_occupancy(target: str, registers: int, shared: int, warps: int, expected: float) -> None:
+    assert occupancy(target, registers, shared, warps) == expected
+
+
+def test_every_gpu_has_limits() -> None:
+    assert set(LIMITS) == set(GPUS)

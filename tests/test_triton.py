@@ -12,10 +12,13 @@ import torch
 
 from nnlang.codegen import pipeline, select
 from nnlang.codegen.triton import tiles
-from nnlang.lower import ENTRIES
+from nnlang.compiler import structure
+from nnlang.lower import ENTRIES, lower
 from nnlang.network import Activation, ErrorFunction, Loss, Network, Optimizer, Training
+from nnlang.passes import optimise
 from nnlang.runtime import devices
 from nnlang.runtime.reference import Targets, gradients
+from nnlang.verify import verify
 from tests.drawn import filled
 from tests.kernels import device, furthest, ran, same, states
 from tests.networks import bind, build, facts, hidden, one_hidden, output, source
@@ -222,3 +225,16 @@ def test_a_table_reads_as_it_was_written() -> None:
     other = {**tiles.DEFAULTS, "pieces": tiles.Tile(16, 64, 2, 1)}
     assert tiles.read(tiles.text(other)) == other
     assert tiles.read('{"pieces": {"BM": 16, "BN": 64, "warps": 2}}') == other
+
+
+def test_the_error_is_computed_only_where_somebody_asks() -> None:
+    _, case, training = next(wide())
+    low = lower(case.network, "step", structure(training))
+    asked, unasked = (optimise(roots, low.pool, verify).roots for roots in (low.roots, low.roots[1:]))
+    options = pipeline.Options("cuda:90", "tf32")
+    transposed = frozenset(i for i, s in enumerate(low.states) if s.transposed)
+    with_error, without = (pipeline.Entry("step", roots, transposed) for roots in (asked, unasked))
+    texts = [pipeline.emit([e], {"step": pipeline.plan(e, 64, options)}, options) for e in (with_error, without)]
+    assert "log1p(" in texts[0] and "grains" in texts[0]
+    assert "walk_" in texts[1] and "tl.log(" not in texts[1] and "log1p" not in texts[1]
+    assert "grains" not in texts[1] and "changes_ptr" not in texts[1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.elementwise import update_lines
-from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, indented, part
+from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, cdiv, indented, part
 from nnlang.codegen.triton.tiles import BK
 from nnlang.ops import BATCH, Axis, Matmul, Op, Stage, Update
 
@@ -61,7 +61,7 @@ def linear(scope: Scope, launch: Launch) -> Text:
     tile = scope.tiles["linear"]
     kernel = part(scope, launch, "leaves" if leaves > 1 else "")
     m, n = (_count(axis) for axis in op.type.axes)
-    grid = f"triton.cdiv({m}, {tile.BM}), triton.cdiv({n}, {tile.BN})" + (f", {leaves}" if leaves > 1 else "")
+    grid = f"{cdiv(m, tile.BM)}, {cdiv(n, tile.BN)}" + (f", {leaves}" if leaves > 1 else "")
     frame = Frame(kernel, op.type.axes, ("rows", "cols"))
     a = _address(kernel, op.a, op.transpose_a, "rows", "ks")
     b = _address(kernel, op.b, op.transpose_b, "ks", "cols")
@@ -131,7 +131,7 @@ def add_sum(text: Text, what: Sum, parts: str, count: str, most: int, dest: str 
     epilogue = [*frame.stages(what.epilogue, "sums"), store(frame, target, op)]
     doc = "The sum of the leaves by one balanced tree" + (", and on." if what.epilogue else ".")
     emitted = kernel.emit(SUM, doc=doc, epilogue=indented(epilogue), **holes)
-    text.add(emitted, kernel.launch(f"triton.cdiv({m}, {tile.BM}), triton.cdiv({n}, {tile.BN})", tile))
+    text.add(emitted, kernel.launch(f"{cdiv(m, tile.BM)}, {cdiv(n, tile.BN)}", tile))
 
 
 def linear_update(scope: Scope, launch: Launch) -> Text:
@@ -155,7 +155,7 @@ def linear_update(scope: Scope, launch: Launch) -> Text:
     doc = f"The gradient of {state.type} over the batch, and its update."
     text = Text()
     m, n = (_count(axis) for axis in axes)
-    grid = f"triton.cdiv({m}, {tile.BM}), triton.cdiv({n}, {tile.BN})"
+    grid = f"{cdiv(m, tile.BM)}, {cdiv(n, tile.BN)}"
     text.add(kernel.emit(PRODUCT, doc=doc, a=a, b=b, **holes), kernel.launch(grid, tile))
     return text
 

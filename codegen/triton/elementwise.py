@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.expressions import assignments, triton
-from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, indented, part
+from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, cdiv, indented, part
 from nnlang.codegen.triton.tiles import Tile
 from nnlang.expressions import variables
 from nnlang.ops import BATCH, Assign, Axis, Keep, Op, Pointwise, Scalar, Type, Update
@@ -47,9 +47,9 @@ class Elements:
         mask = self.frame.here()
         emitted = self.kernel.emit(skeleton, doc=doc, mask=mask, body=indented(body))
         tile, counts = self.tile, ["m" if axis == BATCH else str(axis.size) for axis in self.axes]
-        grid = f"triton.cdiv({counts[0]}, {tile.BM * tile.BN}),"
+        grid = f"{cdiv(counts[0], tile.BM * tile.BN)},"
         if len(counts) == 2:
-            grid = f"triton.cdiv({counts[0]}, {tile.BM}), triton.cdiv({counts[1]}, {tile.BN})"
+            grid = f"{cdiv(counts[0], tile.BM)}, {cdiv(counts[1], tile.BN)}"
         found = Text()
         found.add(emitted, self.kernel.launch(grid, tile))
         return found

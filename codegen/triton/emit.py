@@ -118,7 +118,7 @@ def _entry(scope: Scope, plan: Plan, roots: tuple[Op, ...], prefix: str) -> tupl
         doc=DOCS[plan.entry],
         bindings=indented(_bindings(roots)),
         launches="\n".join(wrapped(line) for line in indented(whole.lines).splitlines()),
-        results=", ".join(results) + ",",
+        results="".join(f"{r}, " for r in results).rstrip(),
     )
     return whole, function
 

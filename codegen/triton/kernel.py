@@ -193,6 +193,11 @@ class Frame:
         return ([], text) if isinstance(op, Scalar) else ([f"{name} = {text}"], name)
 
 
+def cdiv(count: object, size: int) -> str:
+    """How many tiles of a size a count needs, for a grid: a number where the count is one."""
+    return str(-(-int(str(count)) // size)) if str(count).isdigit() else f"triton.cdiv({count}, {size})"
+
+
 def scalar(name: str) -> str:
     """The name of a run-time scalar in a kernel: letters of ours and a layer's number."""
     word = name.replace(" ", "_")

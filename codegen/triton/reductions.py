@@ -5,7 +5,7 @@ from __future__ import annotations
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.elementwise import update_lines
-from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, indented, part
+from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, cdiv, indented, part
 from nnlang.ops import BATCH, Clip, Reduce, Softmax, Update
 
 OVER_BATCH = '''
@@ -111,7 +111,7 @@ def _over_batch(kernel: Kernel, op: Reduce, epilogue: list[str], doc: str) -> Te
     x = Frame(kernel, op.x.type.axes, ("rows", "cols")).load(op.x)
     n, text = op.type.axes[0].size, Text()
     holes = {"n": n, "x": x, "scale": " / live" if op.kind == "mean" else "", "epilogue": indented(epilogue)}
-    text.add(kernel.emit(OVER_BATCH, doc=doc, **holes), kernel.launch(f"triton.cdiv({n}, 64),"))
+    text.add(kernel.emit(OVER_BATCH, doc=doc, **holes), kernel.launch(f"{cdiv(n, 64)},"))
     return text
 
 
@@ -161,5 +161,5 @@ def clip(scope: Scope, launch: Launch) -> Text:
     w = Frame(kernel, op.state.type.axes, ("ins.to(tl.int64)", "outs")).address(op.state)
     limit = kernel.scalar(op.limit)
     emitted = kernel.emit(CLIP, inputs=inputs, outputs=outputs, w=w, limit=limit)
-    text.add(emitted, kernel.launch(f"triton.cdiv({outputs}, 64),"))
+    text.add(emitted, kernel.launch(f"{cdiv(outputs, 64)},"))
     return text

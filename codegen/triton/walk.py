@@ -12,7 +12,7 @@ from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.dense import DOT, PRODUCT, Sum, add_sum, product, store, store_leaf
 from nnlang.codegen.triton.elementwise import update_lines
-from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, indented, part, slot
+from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, cdiv, indented, part, slot
 from nnlang.codegen.triton.loss import LossText, dense_loss, first_walk, is_activation, sparse_loss
 from nnlang.codegen.triton.rows import add_error, add_mass, add_normaliser, grain_holes
 from nnlang.codegen.triton.tiles import BK, Tile
@@ -186,7 +186,7 @@ def _launch_tiles(
 ) -> None:  # fmt: skip
     kernel.number("last")
     tile = scope.tiles["walk_logits"]
-    grid = f"triton.cdiv(m, {tile.BM}), triton.cdiv(last - {first}, {tile.BN})"
+    grid = f"{cdiv('m', tile.BM)}, {cdiv(f'last - {first}', tile.BN)}"
     text.add(kernel.emit(skeleton, loss=indented(loss), **holes), kernel.launch(grid, tile))
 
 
@@ -209,8 +209,8 @@ def _back(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> N
     if not single:
         start = [f"start = first + tl.program_id(2) * {place.leaf}", f"end = tl.minimum(start + {place.leaf}, last)"]
         holes["leaf"] = indented(start)
-    grid = f"triton.cdiv(m, {tile.BM}), triton.cdiv({place.inner}, {tile.BN})"
-    grid += "" if single else f", triton.cdiv(last - first, {place.leaf})"
+    grid = f"{cdiv('m', tile.BM)}, {cdiv(place.inner, tile.BN)}"
+    grid += "" if single else f", {cdiv('last - first', place.leaf)}"
     doc = f"The delta of {place.inner} inputs from each leaf of {place.leaf} units of a chunk."
     text.add(kernel.emit(PRODUCT, doc=doc, a=a, b=b, **holes), kernel.launch(grid, tile))
     if single:
@@ -239,7 +239,7 @@ def _updates(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -
     holes |= {"rows_here": f"rows < {kernel.number('last')}", "a_here": "", "origin": "first + "}
     holes["bias"] = "\n".join(_bias(kernel, bias, place) for bias in biases)
     doc = f"The gradient of a chunk's weights from {place.inner} inputs over the batch, and their update."
-    grid = f"triton.cdiv(last - first, {tile.BM}), triton.cdiv({place.inner}, {tile.BN})"
+    grid = f"{cdiv('last - first', tile.BM)}, {cdiv(place.inner, tile.BN)}"
     text.add(kernel.emit(PRODUCT, doc=doc, a=a, b=b, **holes), kernel.launch(grid, tile))
 
 

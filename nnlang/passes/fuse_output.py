@@ -85,11 +85,10 @@ def _site(update: Update, readers: dict[Op, list[Op]], roots: tuple[Op, ...]) ->
 
 
 def _is_judged(product: Matmul, readers: dict[Op, list[Op]]) -> bool:
-    """Whether an error is summed over the units of a product: it is an output's."""
+    """Whether a product, or its SoftMax, is compared with targets: an output's is, for its delta at least."""
     a = next((s for s in readers[product] if isinstance(s, Softmax)), product)
     units = product.type.axes[1]
-    found = (r for v in readers[a] for r in readers.get(v, []) if isinstance(r, Reduce))
-    return any(r.kind == "sum" and r.axis == units for r in found)
+    return any(isinstance(x, Feed) and x.part == "rows" and units in x.type.axes for v in readers[a] for x in operands(v))
 
 
 def _legal(
