@@ -19,6 +19,7 @@ from nnlang.ops import (
     SegmentSum,
     Stage,
     Stored,
+    Top,
     Type,
     Update,
     Walk,
@@ -70,6 +71,10 @@ def cost(op: Op, batch: int) -> Cost:
             inner = cost(gradient, batch) if fused else Cost(0, size(gradient, batch))
             wrote = size(gradient, batch) if fused else 0.0
             return Cost(done + inner.flops, moved + inner.bytes - wrote)
+        case Top(x=x, fused=True):
+            inner = cost(x, batch)
+            products = 1 + op.softmax
+            return Cost(products * inner.flops, products * (inner.bytes - size(x, batch)) + size(op, batch))
     reads = sum(_read(op, x, batch) for x in operands(op))
     return Cost(_flops(op, batch), reads + size(op, batch))
 

@@ -14,6 +14,7 @@ from nnlang.ops import (
     Part,
     Result,
     State,
+    Top,
     Update,
     View,
     Walk,
@@ -62,6 +63,8 @@ def _inside(op: Op, x: Op) -> bool:
             return x in (delta, value, mass) or x in updates
         case Update(gradient=gradient, fused=True):
             return x is gradient
+        case Top(x=product, fused=True):
+            return x is product
     return False
 
 
@@ -152,6 +155,8 @@ def _tiles(launch: Launch, batch: int) -> int:
             k, n = (a.size or 0 for a in w.type.axes)
             partials = 1 + launch.chunk // leaf(n)
             return 4 * (min(launch.chunk, n) * (2 * batch + 2 * k) + partials * batch * k)
+        case Top(fused=True):
+            return 4 * batch * launch.chunk
         case Update(fused=True, states=states) if len(states[0].type.axes) == 2:
             return 4 * 2 * launch.chunk * (states[0].type.axes[1].size or 0)
         case Update(states=states):

@@ -28,6 +28,7 @@ from nnlang.ops import (
     Stage,
     State,
     Stored,
+    Top,
     Update,
     View,
     Walk,
@@ -48,6 +49,7 @@ KINDS: dict[type[Op], str] = {
     Update: "update",
     Assign: "assign",
     Clip: "clip",
+    Top: "top",
     Walk: "walk",
 }
 UPDATE_KINDS: dict[type[Op], str] = {
@@ -85,7 +87,8 @@ def kind(op: Op) -> str:
 
 def name(op: Op, number: int) -> str:
     """What a launch is: kind, the functions of its epilogue, its number in the dump."""
-    stages = op.logits if isinstance(op, Walk) else getattr(op, "epilogue", ())
+    anchor = op.x if isinstance(op, Top) and op.fused else op
+    stages = op.logits if isinstance(op, Walk) else getattr(anchor, "epilogue", ())
     functions = [f for s in stages for f in _functions(s)]
     words = [kind(op), *dict.fromkeys(functions), str(number)]
     return "_".join(words)
@@ -113,6 +116,9 @@ def chunk(op: Op, batch: int, cache: Cache) -> int:
             states = max(len(u.states) for u in updates if isinstance(u, Update))
             need = 4 * cache.need(k, states, batch, leaf(n))
             return leaf(n) * leaves_per_chunk(n, need, cache.bytes, cache.leaves)
+        case Top(fused=True, x=Matmul(a=a, type=type)):  # weights and scores
+            k, n = (t.axes[1].size or 0 for t in (a.type, type))
+            return min(n, leaf(n) * leaves_per_chunk(n, 4 * (k + batch), cache.bytes, cache.leaves))
         case Update(fused=True, states=states) if len(states[0].type.axes) == 2:
             rows, columns = (a.size or 0 for a in states[0].type.axes)
             per_row = max(1, columns)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from nnlang.codegen import pipeline
 from nnlang.codegen.pipeline import Options
 from nnlang.codegen.plan import Plan
-from nnlang.lower import Lowered, Structure, lower
+from nnlang.lower import Lowered, Ranking, Structure, lower
 from nnlang.network import Network, Training
 from nnlang.ops import dump
 from nnlang.passes import Optimised, optimise
@@ -38,12 +38,14 @@ def compile_network(
     batch: int,
     training: Training | None = None,
     options: Options | None = None,
+    ranking: Ranking | None = None,
 ) -> Compiled:
     """A network's entry points, compiled for a target (the CPU). Raises Stop for what is not yet supported.
 
     entries: any of predict, step, gradient, evaluate; `step` needs the training's settings. Sources: design.md 1, 4.
+    recommend needs a ranking, and a target other than the CPU, which ranks what predict gives.
     """
-    shape, options = structure(training or Training()), options or Options()
+    shape, options = replace(structure(training or Training()), ranking=ranking), options or Options()
     lowered = {name: lower(network, name, shape) for name in entries}
     optimised = {name: optimise(low.roots, low.pool, verify) for name, low in lowered.items()}
     steps = [

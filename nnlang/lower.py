@@ -2,6 +2,7 @@
 
 predict: the outputs. step: one training step (forward, error, gradients, updates). gradient: error and the mean
 gradients themselves, in validation mode (no dropout, no denoising, running statistics). evaluate: the error alone, so.
+recommend: the best units of one output layer, ranked where they are computed; for Triton targets only.
 """
 
 from __future__ import annotations
@@ -29,12 +30,23 @@ from nnlang.ops import (
     Scalar,
     Softmax,
     State,
+    Top,
     Type,
     View,
     named,
 )
 
 ENTRIES = ("predict", "step", "gradient", "evaluate")
+FILTER = ""  # the data set of what is not to be recommended: no layer can name it
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What is recommended: the k best units of an output layer. filter: how its data set is stored, "" without one."""
+
+    layer: int
+    k: int
+    filter: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,11 +56,12 @@ class Structure:
     optimizer: Optimizer = Optimizer.SGD
     l2: bool = True
     l1: bool = False
+    ranking: Ranking | None = None
 
 
 @dataclass(frozen=True)
 class StateInfo:
-    """One state: whose it is (weight, bias, bn and a number), which part (`v`, `s` of an optimiser), its shape."""
+    """One state: whose it is (weight, bias, bn, shown and a number), which part (`v`, `s` of an optimiser), its shape."""
 
     owner: str
     index: int
@@ -104,7 +117,7 @@ def lower(network: Network, entry: str, structure: Structure | None = None) -> L
     """The DAG of one entry point. Raises Stop for layer types that are not yet supported."""
     from nnlang.training import step_roots
 
-    assert entry in ENTRIES
+    assert entry in (*ENTRIES, "recommend")
     for layer in network.layers:
         if layer.type is not LayerType.FULLY_CONNECTED:
             raise stop(codes.NOT_YET_SUPPORTED, name=layer.name, what=f"layers of Type {layer.type.name.title()}")
@@ -113,6 +126,9 @@ def lower(network: Network, entry: str, structure: Structure | None = None) -> L
     forward.run()
     if entry == "predict":
         low.roots = tuple(low.result(f"output {o.index}", forward.values[o.index]) for o in network.outputs)
+    elif entry == "recommend":
+        assert structure is not None and structure.ranking is not None
+        low.roots = (low.result("best", forward.best(structure.ranking)),)
     else:
         low.roots = step_roots(forward, structure)
     return low
@@ -206,6 +222,18 @@ class Forward:
         if value.type.storage == "csr":
             value = self.pool.make(Densify(Type(value.type.axes), value, "value"))
         return self.pool.make(View(Type((BATCH, self.units(layer.index))), value))
+
+    def best(self, ranking: Ranking) -> Op:
+        """The best units of a layer, after its filter."""
+        layer, units = self.network.layers[ranking.layer], self.units(ranking.layer)
+        shown = self.low.state(StateInfo("shown", layer.index, "", (units,)))
+        removed = None
+        if ranking.filter:
+            self.low.slots.append(Slot(layer.index, FILTER, "filter", ranking.filter, layer.units, False))
+            type = Type((BATCH, units), "csr")
+            removed = self.pool.make(Feed(type, len(self.low.slots) - 1, "rows", ranking.filter, 0.0))
+        type = Type((BATCH, Axis("best", 2 * ranking.k)))
+        return self.pool.make(Top(type, self.values[layer.index], shown, removed))
 
     def norm(self, layer: Layer, part: str) -> Op:
         """A batch-norm state [units]: scale, bias, mean or variance."""

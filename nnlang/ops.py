@@ -249,6 +249,23 @@ class Walk(Op):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Top(Op):
+    """The k best of each row [batch, 2k]: scores, best first, then their units as the bits of an int32 each.
+
+    Ties go to the lower unit, NaN counts as the highest score; beyond what is left of a row scores are -inf. shown
+    [unit] is added to x: -inf for what must never appear. filter: csr rows or None, whose entries are removed (boolean),
+    or scale a score where they are not 0 (analog). fused: x is a product (its SoftMax, with softmax) that nothing else
+    reads, of which tiles are made, ranked and forgotten.
+    """
+
+    x: Op
+    shown: Op
+    filter: Op | None
+    softmax: bool = False
+    fused: bool = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Leaf(Op):
     """A placeholder inside a Walk: the tile of a value that never exists in full."""
 

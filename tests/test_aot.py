@@ -187,6 +187,30 @@ def test_a_compiled_kernel_is_kept_and_a_damaged_one_made_again(
     assert made() == first and path.stat().st_mtime_ns > before
 
 
+LAUNCHED = """
+import sys
+import torch
+from nnlang.runtime import modules
+from nnlang.runtime.aotworker import Elsewhere
+source = sys.stdin.read()
+for target in (("cuda", 90, 32), ("hip", "gfx942", 64)):
+    module = modules.load(source)
+    from triton.backends.compiler import GPUTarget
+    from triton.runtime.driver import driver
+    driver.set_active(Elsewhere(GPUTarget(*target)))
+    module.k.warmup(torch.zeros(100), 100, grid=(2,), B=64, num_warps=4)
+"""
+
+
+def test_the_launcher_finds_in_tritons_cache_what_was_compiled_ahead(folder: Path) -> None:
+    for target in ("cuda:90", "hip:gfx942"):
+        compile_launches(DOUBLE, [LAUNCH], target)
+    before = sorted(folder.glob("triton/*"))
+    environment = {**os.environ, "NNLANG_CACHE": str(folder)}
+    subprocess.run([sys.executable, "-c", LAUNCHED], input=DOUBLE, env=environment, text=True, check=True)
+    assert len(before) > 1 and sorted(folder.glob("triton/*")) == before
+
+
 def test_launches_that_differ_in_what_is_compiled_are_numbered() -> None:
     one, other = (Launch("k", (("float32", address, 0), 2), LAUNCH.options) for address in (0, 4))
     kernels = compile_launches(DOUBLE, [one, other], "cuda:90")

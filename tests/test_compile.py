@@ -34,7 +34,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def ran(cache: Path, *words: str | Path, code: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+def ran(cache: Path, *words: str | Path, code: str = "pass", **settings: str) -> subprocess.CompletedProcess[str]:
     """What `nnlang compile ...` did in a process of its own, after some Python code."""
     start = f"import sys; {code}; from nnlang.cli import run_command; sys.exit(run_command(sys.argv[1:]))"
     command = [sys.executable, "-c", start, "compile", *map(str, words)]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
 
 from nnlang.codegen.pipeline import PRECISIONS, Options
 from nnlang.compiler import compile_network
@@ -20,6 +21,8 @@ from nnlang.network import Training
 from nnlang.runtime import modules
 from nnlang.runtime.modulecheck import Rejected, check
 from tests import networks
+from tests.drawn import cases, trainings
+from tests.oracle_cases import Case
 
 SOURCE = '''"""Entry points: step."""
 
@@ -179,6 +182,19 @@ def test_emitted_modules_are_harmless(make: object, precision: str) -> None:
     kernels = check(compiled.source)
     assert {launch.kind for plan in compiled.plans.values() for launch in plan.launches}
     assert len(kernels) == compiled.source.count("@triton.jit")
+
+
+@given(case=cases(), training=trainings())
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_modules_of_random_networks_are_harmless(case: Case, training: Training) -> None:
+    check(compile_network(case.network, ENTRIES, 8, training, Options("cuda:90", "tf32")).source)
+
+
+@pytest.mark.full
+@given(case=cases(), training=trainings())
+@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_modules_of_very_many_random_networks_are_harmless(case: Case, training: Training) -> None:
+    check(compile_network(case.network, ENTRIES, 8, training, Options("cuda:90", "tf32")).source)
 
 
 KERNEL = '"""x"""\nimport triton\nimport triton.language as tl\n\n\n@triton.jit\ndef k(x_ptr):\n    '

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.elementwise import update_lines
@@ -27,7 +25,7 @@ def {name}({params}, BM: tl.constexpr, BN: tl.constexpr):
         sums = {dot}
     mask = ({rows_here})[:, None] & ({cols_here})[None, :]
 {epilogue}
-{bias}
+{beside}
 '''
 
 SUM = '''
@@ -76,7 +74,7 @@ def linear(scope: Scope, launch: Launch) -> Text:
     text.lines.append(f"p0 = block.scratch('p0', {leaves}, {m}, {n})")
     doc = f"{_told(op)}, each leaf of {leaf(inner.size or 0)} units by itself."
     text.add(kernel.emit(PRODUCT, doc=doc.replace(".,", ","), a=a, b=b, **holes), kernel.launch(grid, tile))
-    add_sum(text, Sum(scope, part(scope, launch, "sum"), op, op.epilogue), "p0", str(leaves), leaves)
+    add_sum(text, part(scope, launch, "sum"), op, op.epilogue, "p0", leaves)
     return text
 
 
@@ -97,40 +95,28 @@ def product(
         "step": BK,
         "dot": DOT[kernel.scope.precision],
         "epilogue": indented(epilogue),
-        "bias": "",
+        "beside": "",
     }
 
 
-@dataclass(frozen=True)
-class Sum:
-    """A kernel that sums leaves of `op` [rows, cols] and goes on with an epilogue."""
-
-    scope: Scope
-    kernel: Kernel
-    op: Op
-    epilogue: tuple[Stage, ...] = ()
-
-
-def add_sum(text: Text, what: Sum, parts: str, count: str, most: int, dest: str = "") -> None:
-    """The kernel that adds up `count` (at most `most`) partial sums [count, m, n] by one balanced tree."""
-    kernel, op = what.kernel, what.op
+def add_sum(text: Text, kernel: Kernel, op: Op, epilogue: tuple[Stage, ...], parts: str, count: int) -> None:
+    """The kernel that adds up partial sums [count, m, n] of an operation by one balanced tree, then its epilogue."""
     m, n = (_count(axis) for axis in op.type.axes)
     frame = Frame(kernel, op.type.axes, ("rows", "cols"))
-    log = (most - 1).bit_length()
-    tile = what.scope.tiles["rows"].over(op.type.axes[1].size or 1)
+    log, scope = (count - 1).bit_length(), kernel.scope
+    tile = scope.tiles["rows"].over(op.type.axes[1].size or 1)
     holes = {
         "mask": frame.here(),
         "parts": kernel.pointer(parts),
-        "count": count if count.isdigit() else kernel.number(count),
+        "count": count,
         "m": kernel.number(m),
         "n": n,
         "log": log,
         "width": 1 << log,
     }
-    target = dest or what.scope.buffers[op]
-    epilogue = [*frame.stages(what.epilogue, "sums"), store(frame, target, op)]
-    doc = "The sum of the leaves by one balanced tree" + (", and on." if what.epilogue else ".")
-    emitted = kernel.emit(SUM, doc=doc, epilogue=indented(epilogue), **holes)
+    body = [*frame.stages(epilogue, "sums"), store(frame, scope.buffers[op], op)]
+    doc = "The sum of the leaves by one balanced tree" + (", and on." if epilogue else ".")
+    emitted = kernel.emit(SUM, doc=doc, epilogue=indented(body), **holes)
     text.add(emitted, kernel.launch(f"{cdiv(m, tile.BM)}, {cdiv(n, tile.BN)}", tile))
 
 

@@ -15,7 +15,7 @@ INDENT = "    "
 INTS = ("live", "position", "number", "epoch", "step", "seed")  # of the step block, in order: Kernel.block
 
 
-PLAIN = ("m", "last", "count")  # numbers on whose divisibility no address depends: one compiled kernel serves all
+PLAIN = ("m", "last")  # numbers on whose divisibility no address depends: one compiled kernel serves all
 WIDTH = 120  # of a line
 
 
@@ -223,8 +223,9 @@ def wrapped(line: str) -> str:
         return line
     margin = line[: len(line) - len(line.lstrip())] + INDENT * (2 if line.startswith("def ") else 1)
     inner, _, tail = rest.rpartition(")")
+    inner = inner.replace(": ", ":")  # a parameter stays with its type
     lines = textwrap.wrap(inner, WIDTH - len(margin), break_long_words=False, break_on_hyphens=False)
-    body = "\n".join(margin + part for part in lines)
+    body = "\n".join(margin + part.replace(":", ": ") for part in lines)
     return f"{head}{bracket}\n{body}\n{margin[: -len(INDENT)] if not line.startswith('def ') else ''}){tail}"
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
-from nnlang.codegen.triton.dense import DOT, PRODUCT, Sum, add_sum, product, store, store_leaf
+from nnlang.codegen.triton.dense import DOT, PRODUCT, add_sum, product, store, store_leaf
 from nnlang.codegen.triton.elementwise import update_lines
 from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, cdiv, indented, part, slot
 from nnlang.codegen.triton.loss import LossText, dense_loss, first_walk, is_activation, sparse_loss
 from nnlang.codegen.triton.rows import add_error, add_mass, add_normaliser, grain_holes
-from nnlang.codegen.triton.tiles import BK, Tile
+from nnlang.codegen.triton.tiles import BK, Tiles
 from nnlang.expressions import ZERO
 from nnlang.ops import BATCH, Leaf, Op, Stored, Update, Walk
 
@@ -50,6 +50,18 @@ BIAS = """
 {update}
 """
 
+LEAVES = """
+    # what walk_back left for this chunk: a row of input deltas a program, its leaves by one balanced tree
+    program = tl.program_id(0) * tl.num_programs(1) + tl.program_id(1)
+    for row in range(program, live, tl.num_programs(0) * tl.num_programs(1)):
+        for low in range(0, {inner}, 128):
+            inputs = (low + tl.arange(0, 128))[None, None, :]
+            leaf = tl.arange(0, {width})[:, None, None]
+            there = (leaf < tl.cdiv(last - first, {leaf})) & (inputs < {inner})
+            total = tree(tl.load({parts} + (leaf * {m} + row) * {inner} + inputs, mask=there, other=0.0), {log})
+            tl.store({dest} + row * {inner} + inputs, total[None, :, :], mask=inputs < {inner})
+"""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -58,12 +70,18 @@ class Place:
     units: int
     inner: int
     chunk: int  # units at a time
-    tile: Tile  # of deltas
+    tiles: Tiles
 
     @property
     def width(self) -> int:
-        """Units of the deltas of a chunk: whole tiles, so that they are read without masks."""
-        return -(-self.chunk // self.tile.BN) * self.tile.BN
+        """Columns of a chunk's deltas: whole tiles of who writes and who reads them, so that nobody needs a mask."""
+        tile = max(self.tiles["walk_logits"].BN, self.tiles["walk_update"].BM)
+        return -(-self.chunk // tile) * tile
+
+    @property
+    def height(self) -> int:
+        """Of what the rows of a chunk's deltas are a multiple."""
+        return max(self.tiles["walk_logits"].BM, self.tiles["walk_back"].BM)
 
     @property
     def leaf(self) -> int:
@@ -86,7 +104,7 @@ def walk(scope: Scope, launch: Launch) -> Text:
     op = launch.op
     assert isinstance(op, Walk) and scope.is_transposed(op.w)
     inner, units = (a.size or 0 for a in op.w.type.axes)
-    place = Place(units, inner, min(launch.chunk, units), scope.tiles["walk_logits"])
+    place = Place(units, inner, min(launch.chunk, units), scope.tiles)
     text = Text()
     _memory(text, op, place)
     if op.softmax:
@@ -97,8 +115,7 @@ def walk(scope: Scope, launch: Launch) -> Text:
     _updates(chunk, scope, launch, op, place)
     _loop(text, chunk, place)
     if op in scope.buffers and place.chunks > 1:
-        what = Sum(scope, part(scope, launch, "delta"), op, op.epilogue)
-        add_sum(text, what, "p1", str(place.chunks), place.chunks)
+        add_sum(text, part(scope, launch, "delta"), op, op.epilogue, "p1", place.chunks)
     if op.value is not None:
         add_error(text, part(scope, launch, "error"), op.value, units, scope.errors[op], absent=_has_absent(op))
     return text
@@ -106,7 +123,7 @@ def walk(scope: Scope, launch: Launch) -> Text:
 
 def _memory(text: Text, op: Walk, place: Place) -> None:
     """The scratch memory of the walk, and its comment."""
-    rows = place.tile.BM
+    rows = place.height
     text.lines.append(f"d = block.scratch('d', triton.cdiv(m, {rows}) * {rows}, {place.width})")
     grains = grain_holes(place.units)["grains"]
     sparse = isinstance(op.delta, Stored)
@@ -213,17 +230,8 @@ def _back(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> N
     grid += "" if single else f", {cdiv('last - first', place.leaf)}"
     doc = f"The delta of {place.inner} inputs from each leaf of {place.leaf} units of a chunk."
     text.add(kernel.emit(PRODUCT, doc=doc, a=a, b=b, **holes), kernel.launch(grid, tile))
-    if single:
-        return
-    if place.chunks == 1:
-        what = Sum(scope, part(scope, launch, "delta"), op, op.epilogue)
-        add_sum(text, what, "p0", str(place.leaves), place.leaves)
-        return
-    inner = part(scope, launch, "sum")
-    inner.params["p0"] = "p0_ptr"
-    inner.params["p1[chunk]"] = "p1_ptr"
-    text.lines.append(f"count = triton.cdiv(last - first, {place.leaf})")
-    add_sum(text, Sum(scope, inner, op), "p0", "count", place.leaves, dest="p1[chunk]")
+    if place.chunks == 1 and not single:
+        add_sum(text, part(scope, launch, "delta"), op, op.epilogue, "p0", place.leaves)
 
 
 def _updates(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
@@ -237,7 +245,10 @@ def _updates(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -
     b = Frame(kernel, op.h.type.axes, ("ks", "cols")).address(op.h)
     holes = product(kernel, axes, kernel.block("live"), update_lines(frame, weight, "sums"))
     holes |= {"rows_here": f"rows < {kernel.number('last')}", "a_here": "", "origin": "first + "}
-    holes["bias"] = "\n".join(_bias(kernel, bias, place) for bias in biases)
+    beside = [_bias(kernel, bias, place) for bias in biases]
+    if op in scope.buffers and place.chunks > 1:
+        beside.append(_leaves(kernel, place))
+    holes["beside"] = "\n".join(beside)
     doc = f"The gradient of a chunk's weights from {place.inner} inputs over the batch, and their update."
     grid = f"{cdiv('last - first', tile.BM)}, {cdiv(place.inner, tile.BN)}"
     text.add(kernel.emit(PRODUCT, doc=doc, a=a, b=b, **holes), kernel.launch(grid, tile))
@@ -248,6 +259,16 @@ def _bias(kernel: Kernel, update: Op, place: Place) -> str:
     frame = Frame(kernel, update.states[0].type.axes, ("rows",), mask="here")
     lines = update_lines(frame, update, "bias", prefix="b")
     return BIAS.format(d=kernel.pointer("d"), width=place.width, update=indented(lines, 2))
+
+
+def _leaves(kernel: Kernel, place: Place) -> str:
+    """The sum of the leaves of a chunk's input deltas, which are complete when this kernel begins."""
+    kernel.params["p1[chunk]"] = "p1_ptr"
+    log = (place.leaves - 1).bit_length()
+    return LEAVES.format(
+        inner=place.inner, width=1 << log, log=log, leaf=place.leaf, parts=kernel.pointer("p0"), m=kernel.number("m"),
+        dest="p1_ptr",
+    )  # fmt: skip
 
 
 def _has_absent(op: Walk) -> bool:

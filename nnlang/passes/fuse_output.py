@@ -1,8 +1,11 @@
-"""fuse-output: output matmul, loss, input delta, weight gradient and update become one walk over the output weights."""
+"""fuse-output: output matmul, loss, input delta, weight gradient and update become one walk over the output weights;
+output matmul, SoftMax and the choice of the k best another.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from nnlang.expressions import ZERO
 from nnlang.ops import (
@@ -19,12 +22,13 @@ from nnlang.ops import (
     Reduce,
     Softmax,
     Stored,
+    Top,
     Update,
     Walk,
     operands,
     topological,
 )
-from nnlang.rewrite import rebuild, substitute
+from nnlang.rewrite import rebuild, rewrite, substitute
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Site:
 
 
 def fuse_output(roots: tuple[Op, ...], pool: Pool, declined: list[str]) -> tuple[Op, ...]:
-    """Every output layer that allows it becomes a Walk; for the others the reason is noted."""
+    """Every output layer that allows it becomes a Walk, or part of its Top; for the others the reason is noted."""
+    roots = _ranked(roots, pool, declined)
     while True:
         readers = _readers(roots)
         for update in [r for r in roots if isinstance(r, Update)]:
@@ -57,6 +62,22 @@ def fuse_output(roots: tuple[Op, ...], pool: Pool, declined: list[str]) -> tuple
                 declined.append(f"fuse-output: {reason}")
         else:
             return roots
+
+
+def _ranked(roots: tuple[Op, ...], pool: Pool, declined: list[str]) -> tuple[Op, ...]:
+    """Every choice of the best over a product, or over its SoftMax, that nothing else reads is made tile by tile."""
+
+    def rule(op: Op, counts: Mapping[Op, int], pool: Pool) -> Op | None:
+        match op:
+            case Top(x=Matmul() as x, fused=False) if counts[x] == 1:
+                return pool.make(replace(op, fused=True))
+            case Top(x=Softmax(x=Matmul() as x) as a, fused=False) if counts[a] == counts[x] == 1:
+                return pool.make(replace(op, x=x, softmax=True, fused=True))
+            case Top(fused=False):
+                declined.append("fuse-output: what is ranked is no product of its own, its scores exist in full")
+        return None
+
+    return rewrite(roots, rule, pool)
 
 
 def _readers(roots: tuple[Op, ...]) -> dict[Op, list[Op]]:
