@@ -14,6 +14,12 @@ from nnlang.ops import Op
 
 TARGETS = ("cpu", "cuda:80", "cuda:90", "cuda:100", "hip:gfx942", "interpret")
 PRECISIONS = ("fp32", "tf32", "tf32x3", "bf16")
+_KNOWN = {"cuda": PRECISIONS, "hip": ("fp32", "tf32", "bf16")}  # Triton splits factors into tf32 on CUDA alone
+
+
+def precisions(target: str) -> tuple[str, ...]:
+    """How the products of a target may round their factors; the CPU and the interpreter compute in float32."""
+    return _KNOWN.get(target.partition(":")[0], ("fp32",))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import torch
 
-from nnlang.codegen.pipeline import PRECISIONS, TARGETS, Options
+from nnlang.codegen.pipeline import TARGETS, Options, precisions
 from nnlang.codegen.triton.tiles import DEFAULTS, Tiles
 from nnlang.codes import training, usage
 from nnlang.diagnostics import stop
@@ -51,7 +51,7 @@ def find(name: str | None = None, precision: str | None = None, tiles: Tiles = D
     if reason := obstacle(kind):
         raise stop(usage.NO_SUCH_DEVICE, device=kind, reason=reason)
     place, target, words = _FINDERS[kind][1]()
-    known = PRECISIONS if kind == "cuda" else ("fp32",)
+    known = precisions(target)
     if precision not in (None, *known):
         raise stop(training.NO_SUCH_PRECISION, precision=precision, device=kind, known=", ".join(known))
     return Device(kind, place, Options(target, precision or ("tf32" if kind == "cuda" else "fp32"), tiles), words)

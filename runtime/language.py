@@ -119,3 +119,56 @@ def bag_sum_8(parts_ptr, bags_ptr, bag, begin, here, cols, N: tl.constexpr):
     """Eight neighbouring bags, in pairs of pairs."""
     left = bag_sum_4(parts_ptr, bags_ptr, bag, begin, here, cols, N)
     return left + bag_sum_4(parts_ptr, bags_ptr, bag + 4, begin, here, cols, N)
+
+
+# Keys of int64 stand for a score and its unit: the score's bits in an order of whole numbers above, the units below,
+# the first one highest. NOTHING, below every key, is that of -inf.
+NOTHING = tl.constexpr(-2139095041 * 2**32)
+
+
+@triton.jit
+def key_of(score, unit):
+    """The key of scores and units: higher scores first, of equal ones the lower unit; NaN above all."""
+    bits = tl.where(score != score, 0x7FC00000, (score + 0.0).to(tl.int32, bitcast=True))  # -0.0 + 0.0 is 0.0
+    return ((bits ^ ((bits >> 31) & 0x7FFFFFFF)).to(tl.int64) << 32) | (0x7FFFFFFF - unit)
+
+
+@triton.jit
+def score_of(key):
+    """The score of a key."""
+    order = (key >> 32).to(tl.int32)
+    return (order ^ ((order >> 31) & 0x7FFFFFFF)).to(tl.float32, bitcast=True)
+
+
+@triton.jit
+def unit_of(key):
+    """The unit of a key as the bits of a float32, which can stand beside scores."""
+    return (0x7FFFFFFF - (key & 0x7FFFFFFF).to(tl.int32)).to(tl.float32, bitcast=True)
+
+
+@triton.jit
+def exchange(x, STRIDE: tl.constexpr, RUN: tl.constexpr):
+    """x with the elements at a distance of STRIDE put in order: runs of RUN fall and rise in turn."""
+    pairs = tl.reshape(x, [x.shape[0] // (2 * STRIDE), 2, STRIDE])
+    other = tl.sum(pairs, axis=1)[:, None, :] - pairs  # it may overflow, and is exact all the same
+    rises = tl.arange(0, x.shape[0] // (2 * STRIDE)) * (2 * STRIDE) // RUN % 2
+    wrong = (pairs < other) != ((rises[:, None] + tl.arange(0, 2)[None, :]) % 2 == 1)[:, :, None]
+    return tl.reshape(tl.where(wrong, other, pairs), [x.shape[0]])
+
+
+@triton.jit
+def highest(keys_ptr, count, LIST: tl.constexpr, BEST: tl.constexpr):
+    """The 2^BEST highest of a list of `count` keys (2^LIST at most) that this program has written, falling."""
+    tl.debug_barrier()
+    at = tl.arange(0, 1 << LIST)
+    x = tl.load(keys_ptr + at, mask=at < count, other=NOTHING)
+    tl.debug_barrier()  # from here on the list may be written again
+    for run in tl.static_range(1, BEST + 1):
+        for step in tl.static_range(run):
+            x = exchange(x, 1 << (run - 1 - step), 1 << run)
+    for _ in tl.static_range(LIST - BEST):
+        x = tl.max(tl.reshape(x, [x.shape[0] >> (BEST + 1), 2, 1 << BEST]), axis=1)  # of one that falls and one that rises
+        x = tl.reshape(x, [x.shape[0] << BEST])
+        for step in tl.static_range(BEST):
+            x = exchange(x, 1 << (BEST - 1 - step), 1 << BEST)
+    return x

@@ -17,9 +17,10 @@ IMPORTS = {("triton", None), ("triton.language", "tl")}
 LANGUAGE = "nnlang.runtime.language"
 TRITON = {"cdiv", "jit", "language"}
 TL = {
-    "abs", "arange", "bfloat16", "cdiv", "constexpr", "debug_barrier", "dot", "exp", "float32", "full", "int32",
-    "int64", "load", "log", "max", "maximum", "min", "minimum", "num_programs", "philox", "program_id", "range",
-    "reshape", "sigmoid", "sqrt", "static_range", "store", "sum", "uint32", "where", "zeros", "zeros_like",
+    "abs", "arange", "bfloat16", "cdiv", "constexpr", "cumsum", "debug_barrier", "dot", "exp", "float32", "full",
+    "int32", "int64", "load", "log", "max", "maximum", "min", "minimum", "num_programs", "philox", "pointer_type",
+    "program_id", "range", "reshape", "sigmoid", "sqrt", "static_range", "store", "sum", "uint32", "where", "zeros",
+    "zeros_like",
 }  # fmt: skip
 METHODS = {"buffer", "scratch", "to"}
 FIELDS = {

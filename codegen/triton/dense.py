@@ -61,8 +61,8 @@ def linear(scope: Scope, launch: Launch) -> Text:
     m, n = (_count(axis) for axis in op.type.axes)
     grid = f"{cdiv(m, tile.BM)}, {cdiv(n, tile.BN)}" + (f", {leaves}" if leaves > 1 else "")
     frame = Frame(kernel, op.type.axes, ("rows", "cols"))
-    a = _address(kernel, op.a, op.transpose_a, "rows", "ks")
-    b = _address(kernel, op.b, op.transpose_b, "ks", "cols")
+    a = address(kernel, op.a, op.transpose_a, "rows", "ks")
+    b = address(kernel, op.b, op.transpose_b, "ks", "cols")
     text = Text()
     if leaves == 1:
         epilogue = [*frame.stages(op.epilogue, "sums"), store(frame, scope.buffers[op], op)]
@@ -129,12 +129,12 @@ def linear_update(scope: Scope, launch: Launch) -> Text:
     kernel = part(scope, launch)
     axes = stored_axes(scope, state)
     frame = Frame(kernel, axes, ("rows", "cols"))
-    a = _address(kernel, gradient.a, gradient.transpose_a, "rows", "ks")
-    b = _address(kernel, gradient.b, gradient.transpose_b, "ks", "cols")
+    a = address(kernel, gradient.a, gradient.transpose_a, "rows", "ks")
+    b = address(kernel, gradient.b, gradient.transpose_b, "ks", "cols")
     if scope.is_transposed(state):
         a, b = (
-            _address(kernel, gradient.b, not gradient.transpose_b, "rows", "ks"),
-            _address(kernel, gradient.a, not gradient.transpose_a, "ks", "cols"),
+            address(kernel, gradient.b, not gradient.transpose_b, "rows", "ks"),
+            address(kernel, gradient.a, not gradient.transpose_a, "ks", "cols"),
         )
     inner = gradient.a.type.axes[0 if gradient.transpose_a else 1]
     holes = product(kernel, axes, kernel.bound(inner), update_lines(frame, op, "sums"))
@@ -171,7 +171,7 @@ def store_leaf(kernel: Kernel, dest: str, m: str, n: str) -> str:
     return f"tl.store({pointer} + {rows} * {n} + cols[None, :], sums, mask=mask)"
 
 
-def _address(kernel: Kernel, op: Op, transposed: bool, row: str, col: str) -> str:
+def address(kernel: Kernel, op: Op, transposed: bool, row: str, col: str) -> str:
     """Where an operand of a product stands, its own axes named by the loop's variables."""
     axes = op.type.axes[::-1] if transposed else op.type.axes
     return Frame(kernel, axes, (row, col)).address(op)

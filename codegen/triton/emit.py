@@ -8,12 +8,13 @@ from nnlang.codegen.plan import Buffer, Launch, Plan
 from nnlang.codegen.triton import dense, elementwise, reductions, sparse
 from nnlang.codegen.triton.kernel import Scope, Text, indented, wrapped
 from nnlang.codegen.triton.tiles import Tiles
+from nnlang.codegen.triton.top import top
 from nnlang.codegen.triton.walk import walk
 from nnlang.ops import Feed, Op, Result, Scalar, State, topological
 
 LANGUAGE = (
-    "bag_sum", "bag_sum_2", "bag_sum_4", "bag_sum_8", "expm1", "greater", "less", "log1p", "maximum", "minimum", "sign",
-    "softplus", "tanh", "tree", "uniform",
+    "bag_sum", "bag_sum_2", "bag_sum_4", "bag_sum_8", "expm1", "greater", "highest", "key_of", "less", "log1p",
+    "maximum", "minimum", "score_of", "sign", "softplus", "tanh", "tree", "uniform", "unit_of",
 )  # fmt: skip
 
 HEADER = '''"""{title}
@@ -43,6 +44,7 @@ def {entry}(s, x, block):
 
 DOCS: Mapping[str, str] = {
     "predict": "The outputs of a batch.",
+    "recommend": "The best units of each row: [m, 2k] their scores, then their numbers as the bits of int32.",
     "step": "One training step: each row's error; the states are updated in place.",
     "gradient": "Each row's error and the mean gradients, in validation mode; nothing is updated.",
     "evaluate": "Each row's error, in validation mode; nothing is updated.",
@@ -64,6 +66,7 @@ LAUNCHES: Mapping[str, Callable[[Scope, Launch], Text]] = {
     "segment_sum_update": sparse.segment_sum_update,
     "softmax": reductions.softmax,
     "stored": sparse.stored,
+    "top": top,
     "update": elementwise.update,
     "walk": walk,
 }

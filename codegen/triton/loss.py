@@ -101,11 +101,16 @@ def _overwritten(loss: LossText, delta: Stored, body: list[str], stored: str) ->
     return lines + loss.entries(delta.feed, [f"tl.store(place, tl.load({waiting}, mask=here, other=0.0), mask=here)"])
 
 
-def first_walk(loss: LossText, op: Walk, *, logits: bool) -> list[str]:
-    """Peaks and sums of exponentials by grains; the logits of stored entries where the mass needs them."""
+def peaks(loss: LossText) -> list[str]:
+    """Peaks and sums of exponentials by grains."""
     grains = f"tl.reshape(tl.where((cols < last)[None, :], sums, -1e30), [BM, BN // {GRAIN}, {GRAIN}])"
     lines = [f"z = {grains}", "peak = tl.max(z, axis=2)", "total = tl.sum(tl.exp(z - peak[:, :, None]), axis=2)"]
-    lines += [*_grain_store(loss, "peaks", "peak"), _store_line(loss, "sums", "total")]
+    return [*lines, *_grain_store(loss, "peaks", "peak"), _store_line(loss, "sums", "total")]
+
+
+def first_walk(loss: LossText, op: Walk, *, logits: bool) -> list[str]:
+    """Peaks and sums of exponentials by grains; the logits of stored entries where the mass needs them."""
+    lines = peaks(loss)
     if not logits:
         return lines
     assert isinstance(op.mass, Stored)

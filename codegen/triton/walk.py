@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
-from nnlang.codegen.triton.dense import DOT, PRODUCT, add_sum, product, store, store_leaf
+from nnlang.codegen.triton.dense import DOT, PRODUCT, add_sum, address, product, store, store_leaf
 from nnlang.codegen.triton.elementwise import update_lines
 from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, cdiv, indented, part, slot
 from nnlang.codegen.triton.loss import LossText, dense_loss, first_walk, is_activation, sparse_loss
 from nnlang.codegen.triton.rows import add_error, add_mass, add_normaliser, grain_holes
 from nnlang.codegen.triton.tiles import BK, Tiles
 from nnlang.expressions import ZERO
-from nnlang.ops import BATCH, Leaf, Op, Stored, Update, Walk
+from nnlang.ops import BATCH, Axis, Leaf, Op, Stage, Stored, Update, Walk
 
 LOGITS = '''
 @triton.jit
@@ -113,7 +113,7 @@ def walk(scope: Scope, launch: Launch) -> Text:
     _logits(chunk, scope, launch, op, place)
     _back(chunk, scope, launch, op, place)
     _updates(chunk, scope, launch, op, place)
-    _loop(text, chunk, place)
+    over_chunks(text, chunk, place)
     if op in scope.buffers and place.chunks > 1:
         add_sum(text, part(scope, launch, "delta"), op, op.epilogue, "p1", place.chunks)
     if op.value is not None:
@@ -145,7 +145,7 @@ def _memory(text: Text, op: Walk, place: Place) -> None:
         text.lines.append(f"changes = block.scratch('changes', {x}.entry_capacity)")
 
 
-def _loop(text: Text, chunk: Text, place: Place) -> None:
+def over_chunks(text: Text, chunk: Text, place: Place) -> None:
     """The launches of a chunk, for every chunk."""
     text.kernels += chunk.kernels
     if place.chunks == 1:
@@ -159,18 +159,20 @@ def _loop(text: Text, chunk: Text, place: Place) -> None:
 def _tile_kernel(scope: Scope, launch: Launch, op: Walk, suffix: str) -> tuple[Kernel, Frame, dict[str, object]]:
     """A kernel over a tile of logits: its frame, and the holes of the product."""
     kernel = part(scope, launch, suffix)
-    kernel.block("live")
-    frame = Frame(kernel, (BATCH, op.w.type.axes[1]), ("rows", "cols"))
-    inner = op.w.type.axes[0]
-    holes: dict[str, object] = {
-        "h": Frame(kernel, op.h.type.axes, ("rows", "ks")).address(op.h),
-        "w": Frame(kernel, (inner, op.w.type.axes[1]), ("ks", "cols")).address(op.w),
-        "inner": inner.size,
-        "step": BK,
-        "dot": DOT[scope.precision],
-        "epilogue": indented(frame.stages(op.logits, "sums")),
-    }
+    factors = address(kernel, op.h, False, "rows", "ks"), address(kernel, op.w, False, "ks", "cols")
+    frame, holes = tile_of(kernel, op.w.type.axes[1], factors, op.w.type.axes[0], op.logits)
     return kernel, frame, holes
+
+
+def tile_of(
+    kernel: Kernel, units: Axis, factors: tuple[str, str], inner: Axis, stages: tuple[Stage, ...]
+) -> tuple[Frame, dict[str, object]]:
+    """The frame of a tile of logits, and the holes of LOGITS; factors: where [rows, ks] and [ks, cols] stand."""
+    kernel.block("live")
+    frame = Frame(kernel, (BATCH, units), ("rows", "cols"))
+    h, w = factors
+    product = {"h": h, "w": w, "inner": inner.size, "step": BK, "dot": DOT[kernel.scope.precision]}
+    return frame, {**product, "epilogue": indented(frame.stages(stages, "sums"))}
 
 
 def _logits(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
@@ -178,11 +180,16 @@ def _logits(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) ->
     loss = LossText(kernel, frame, place.width, int(str(grain_holes(place.units)["grains"])))
     lines = []
     if op.softmax:
-        totals = f"tl.load({kernel.pointer('totals')} + rows, mask=rows < live, other=0.0)[:, None]"
-        lines = [f"sums = tl.exp(sums - {totals})"]
+        lines = [normalised(kernel)]
     lines += sparse_loss(loss, op, op.delta) if isinstance(op.delta, Stored) else dense_loss(loss, op)
     doc = f"{place.units} units from {place.inner}: a tile of a chunk's activations becomes its delta."
-    _launch_tiles(text, scope, kernel, kernel.number("first"), place, LOGITS, {**holes, "doc": doc}, lines)
+    add_tiles(text, scope, kernel, kernel.number("first"), place, LOGITS, {**holes, "doc": doc}, lines)
+
+
+def normalised(kernel: Kernel) -> str:
+    """The statement that makes activations of a tile of logits, with SoftMax."""
+    totals = f"tl.load({kernel.pointer('totals')} + rows, mask=rows < live, other=0.0)[:, None]"
+    return f"sums = tl.exp(sums - {totals})"
 
 
 def _normaliser(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
@@ -190,17 +197,18 @@ def _normaliser(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place
     loss = LossText(kernel, frame, place.width, int(str(grain_holes(place.units)["grains"])))
     lines = first_walk(loss, op, logits=_mass_reads_logits(op))
     chunk, doc = Text(), "First walk: the peak and the sum of exponentials of every grain of 64 units."
-    _launch_tiles(chunk, scope, kernel, kernel.number("first"), place, LOGITS, {**holes, "doc": doc}, lines)
-    _loop(text, chunk, place)
+    add_tiles(chunk, scope, kernel, kernel.number("first"), place, LOGITS, {**holes, "doc": doc}, lines)
+    over_chunks(text, chunk, place)
     add_normaliser(text, part(scope, launch, "normaliser"), place.units)
     assert isinstance(op.mass, Stored)
     add_mass(text, part(scope, launch, "mass"), op.mass)
 
 
-def _launch_tiles(
+def add_tiles(
     text: Text, scope: Scope, kernel: Kernel, first: str, place: Place, skeleton: str, holes: dict[str, object],
     loss: list[str],
 ) -> None:  # fmt: skip
+    """The kernel over the tiles of a chunk, and its launch."""
     kernel.number("last")
     tile = scope.tiles["walk_logits"]
     grid = f"{cdiv('m', tile.BM)}, {cdiv(f'last - {first}', tile.BN)}"

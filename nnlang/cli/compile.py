@@ -89,14 +89,15 @@ def compile(
 
 def _options(target: str, precision: str | None, tuning: Path | None) -> Options:
     """What is compiled for, checked."""
-    from nnlang.codegen.pipeline import PRECISIONS, TARGETS, Options
+    from nnlang.codegen.pipeline import PRECISIONS, TARGETS, Options, precisions
 
     _one_of("--target", target, TARGETS)
     on_gpu = _stages(target) != STAGES
     found = precision or ("tf32" if on_gpu else "fp32")
     _one_of("--precision", found, PRECISIONS)
-    if found != "fp32" and not on_gpu:
-        raise stop(training_codes.NO_SUCH_PRECISION, precision=found, device=target, known="fp32")
+    if found not in precisions(target):
+        known = ", ".join(precisions(target))
+        raise stop(training_codes.NO_SUCH_PRECISION, precision=found, device=target, known=known)
     return Options(target, found, options.tiles(tuning, "compile"))
 
 
