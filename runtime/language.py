@@ -22,6 +22,16 @@ def tree(x, LOG: tl.constexpr):
 
 
 @triton.jit
+def grain_sums(x, GRAINS: tl.constexpr):
+    """The sums of x [rows, GRAINS * 64] over grains of 64 columns, each by one balanced tree of neighbours."""
+    x = tl.reshape(x, [x.shape[0], GRAINS, 64])
+    for _ in tl.static_range(6):
+        even, odd = tl.split(tl.reshape(x, [x.shape[0], GRAINS, x.shape[2] // 2, 2]))
+        x = even + odd
+    return tl.reshape(x, [x.shape[0], GRAINS])
+
+
+@triton.jit
 def uniform(word):
     """A number in [0, 1) from 32 random bits: the upper 24, exact in float32."""
     return (word >> 8).to(tl.float32) * 5.9604644775390625e-08
@@ -129,8 +139,10 @@ NOTHING = tl.constexpr(-2139095041 * 2**32)
 @triton.jit
 def key_of(score, unit):
     """The key of scores and units: higher scores first, of equal ones the lower unit; NaN above all."""
-    bits = tl.where(score != score, 0x7FC00000, (score + 0.0).to(tl.int32, bitcast=True))  # -0.0 + 0.0 is 0.0
-    return ((bits ^ ((bits >> 31) & 0x7FFFFFFF)).to(tl.int64) << 32) | (0x7FFFFFFF - unit)
+    bits = (score + 0.0).to(tl.int32, bitcast=True)  # -0.0 + 0.0 is 0.0
+    is_nan = (bits & 0x7FFFFFFF) > 0x7F800000
+    order = tl.where(is_nan, 0x7FFFFFFF, bits ^ ((bits >> 31) & 0x7FFFFFFF))
+    return (order.to(tl.int64) << 32) | (0x7FFFFFFF - unit)
 
 
 @triton.jit
@@ -167,8 +179,9 @@ def highest(keys_ptr, count, LIST: tl.constexpr, BEST: tl.constexpr):
         for step in tl.static_range(run):
             x = exchange(x, 1 << (run - 1 - step), 1 << run)
     for _ in tl.static_range(LIST - BEST):
-        x = tl.max(tl.reshape(x, [x.shape[0] >> (BEST + 1), 2, 1 << BEST]), axis=1)  # of one that falls and one that rises
-        x = tl.reshape(x, [x.shape[0] << BEST])
+        pairs = tl.reshape(x, [x.shape[0] >> (BEST + 1), 2, 1 << BEST])  # of a run that falls and one that rises
+        higher = tl.max(pairs, axis=1)
+        x = tl.reshape(higher, [higher.shape[0] << BEST])
         for step in tl.static_range(BEST):
             x = exchange(x, 1 << (BEST - 1 - step), 1 << BEST)
     return x

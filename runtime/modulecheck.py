@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 
 NODES = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.For,
@@ -43,9 +44,10 @@ def check(source: str) -> frozenset[str]:
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     kernels = frozenset(name for name, node in functions.items() if node.decorator_list)
     language = {a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
-    known, callable_names = _bound(tree) | BUILT_IN, language | BUILT_IN
-    texts = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    known, callable_names = _bound(nodes) | BUILT_IN, language | BUILT_IN
+    texts = {id(n.value) for n in nodes if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
+    for node in nodes:
         if id(node) in texts:
             continue
         if isinstance(node, ast.Call):
@@ -57,10 +59,10 @@ def check(source: str) -> frozenset[str]:
     return kernels
 
 
-def _bound(tree: ast.Module) -> set[str]:
+def _bound(nodes: Iterable[ast.AST]) -> set[str]:
     """Every name that the module itself gives a meaning: what it imports, defines, assigns, takes."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.alias(name=name, asname=other):
                 found.add(other or name)

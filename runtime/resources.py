@@ -93,10 +93,10 @@ def _of_ptxas(kernel: Kernel) -> tuple[int, int, int]:
 
 
 def _of_metadata(kernel: Kernel) -> tuple[int, int, int]:
-    """The same of an AMD kernel, as its metadata say: spilled registers are 4 bytes each."""
-    keys = ("vgpr_count", "vgpr_spill_count", "sgpr_spill_count", "private_segment_fixed_size")
-    registers, vector, scalar, stack = (_number(rf"\.{key}:\s+(\d+)", kernel.texts["amdgcn"]) for key in keys)
-    return registers, 4 * (vector + scalar), stack
+    """The same of an AMD kernel, as its metadata say; scalar registers spill into vector registers, not into memory."""
+    keys = ("vgpr_count", "vgpr_spill_count", "private_segment_fixed_size")
+    registers, spilled, stack = (_number(rf"\.{key}:\s+(\d+)", kernel.texts["amdgcn"]) for key in keys)
+    return registers, 4 * spilled, stack
 
 
 def _number(form: str, text: str) -> int:

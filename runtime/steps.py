@@ -115,6 +115,7 @@ class DeviceSteps:
             return
         if key not in self._graphs:
             if len(self._graphs) >= GRAPHS:
+                torch.cuda.synchronize()  # one of them may still run
                 self._graphs.clear()
             self._graphs[key] = self._captured(part)
         self._graphs[key].replay()

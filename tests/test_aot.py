@@ -22,6 +22,7 @@ from nnlang.codegen.pipeline import TARGETS, Options
 from nnlang.codegen.triton.emit import LAUNCHES
 from nnlang.compiler import Compiled, compile_network
 from nnlang.diagnostics import DEVICE, Stop
+from nnlang.lower import Ranking
 from nnlang.network import Activation, Network, Optimizer, Sparseness, Training
 from nnlang.runtime import aotprocess
 from nnlang.runtime.aot import Kernel, Launch, compile_launches, without_places
@@ -30,7 +31,7 @@ from tests.networks import bind, build, facts, hidden, output, source
 
 ROOT = Path(__file__).parent.parent
 GPUS = TARGETS[1:-1]
-ENTRIES = ("step", "gradient")
+ENTRIES = ("step", "gradient", "recommend")
 BATCH = 256
 
 
@@ -47,7 +48,7 @@ def _cached(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def everything() -> Network:
-    """A network whose training step and gradient need every kind of kernel."""
+    """A network whose training step, gradient and recommendations need every kind of kernel."""
     rows = [
         source("Words", 3000, sparse=True, denoising=True),
         source("Numbers", 40),
@@ -72,7 +73,10 @@ def everything() -> Network:
 def compiled() -> Compiled:
     """That network for a GPU: the text is the same for all of them."""
     training = Training(optimizer=Optimizer.ADAM)  # of all optimisers the one with most in registers
-    return compile_network(everything(), ENTRIES, BATCH, training, Options("cuda:90", "tf32"))
+    network = everything()
+    (likely,) = (layer.index for layer in network.layers if layer.name == "Likely")
+    options, ranking = Options("cuda:90", "tf32"), Ranking(likely, 10, "analog")
+    return compile_network(network, ENTRIES, BATCH, training, options, ranking)
 
 
 def skeletons() -> dict[str, list[str]]:
@@ -90,11 +94,10 @@ def skeletons() -> dict[str, list[str]]:
 def kernels(source: str) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Of each kernel of a module what it is (kind and part) and the skeletons that it may be made of."""
     every, found = skeletons(), {}
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and node.decorator_list:
-            lines = {line.strip() for line in ast.get_source_segment(source, node).splitlines()}  # type: ignore[union-attr]
-            made_of = tuple(name for name, fixed in every.items() if lines.issuperset(fixed))
-            found[node.name] = (re.sub(r"^(step|gradient)_|_(sigmoid|relu|\d+)", "", node.name), made_of)
+    for text in source.split("@triton.jit")[1:]:
+        name, lines = text.partition("def ")[2].partition("(")[0], {line.strip() for line in text.splitlines()}
+        made_of = tuple(skeleton for skeleton, fixed in every.items() if lines.issuperset(fixed))
+        found[name] = (re.sub(r"^(step|gradient|recommend)_|_(sigmoid|relu|\d+)", "", name), made_of)
     return found
 
 

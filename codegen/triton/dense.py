@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.elementwise import update_lines
@@ -21,7 +23,8 @@ def {name}({params}, BM: tl.constexpr, BN: tl.constexpr):
     for k in range({first}, {last}, {step}):
         ks = k + tl.arange(0, {step})
         a = tl.load({a}{a_here})
-        b = tl.load({b}, mask=(ks < {last})[:, None] & ({cols_here})[None, :], other=0.0)
+{through}
+        b = tl.load({b}{b_here})
         sums = {dot}
     mask = ({rows_here})[:, None] & ({cols_here})[None, :]
 {epilogue}
@@ -36,11 +39,13 @@ def {name}({params}, BM: tl.constexpr, BN: tl.constexpr):
     rows = tl.program_id(0){wide} * BM + tl.arange(0, BM)
     cols = tl.program_id(1) * BN + tl.arange(0, BN)
     mask = {mask}
-    leaf = tl.arange(0, {width})[:, None, None]
+    leaf = tl.arange(0, {width})[:, None, None].to(tl.int64)
     parts = {parts} + (leaf * {m} + rows[None, :, None]) * {n} + cols[None, None, :]
     sums = tree(tl.load(parts, mask=(leaf < {count}) & mask[None, :, :], other=0.0), {log})
 {epilogue}
 '''
+
+THROUGH = "a = tl.where((rows < {rows})[:, None], a, 0.0)  # through registers, its terms do not stand side by side"
 
 DOT = {
     "fp32": 'tl.dot(a, b, sums, input_precision="ieee")',
@@ -56,44 +61,75 @@ def linear(scope: Scope, launch: Launch) -> Text:
     assert isinstance(op, Matmul)
     inner = op.a.type.axes[0 if op.transpose_a else 1]
     leaves = leaf_count(inner)
-    tile = scope.tiles["linear"]
     kernel = part(scope, launch, "leaves" if leaves > 1 else "")
-    m, n = (_count(axis) for axis in op.type.axes)
-    grid = f"{cdiv(m, tile.BM)}, {cdiv(n, tile.BN)}" + (f", {leaves}" if leaves > 1 else "")
-    frame = Frame(kernel, op.type.axes, ("rows", "cols"))
-    a = address(kernel, op.a, op.transpose_a, "rows", "ks")
-    b = address(kernel, op.b, op.transpose_b, "ks", "cols")
-    text = Text()
+    factors = oriented(kernel, op)
+    frame = Frame(kernel, factors.axes, ("rows", "cols"))
+    text, tile = Text(), scope.tiles["linear"]
+    counts = [_count(axis) for axis in factors.axes]
+    grid = kernel.grid(counts, tile, *([str(leaves)] if leaves > 1 else []))
     if leaves == 1:
         epilogue = [*frame.stages(op.epilogue, "sums"), store(frame, scope.buffers[op], op)]
-        holes = product(kernel, op.type.axes, kernel.bound(inner), epilogue)
-        text.add(kernel.emit(PRODUCT, doc=_told(op), a=a, b=b, **holes), kernel.launch(grid, tile))
+        holes = product(factors, kernel.bound(inner), epilogue)
+        text.add(kernel.emit(PRODUCT, doc=_told(op), **holes), kernel.launch(grid, tile))
         return text
-    epilogue = [store_leaf(kernel, "p0", m, n)]
-    holes = product(kernel, op.type.axes, str(inner.size), epilogue, leaf(inner.size or 0))
+    holes = product(factors, str(inner.size), [store_leaf(frame, "p0", op)], leaf(inner.size or 0))
+    m, n = (_count(axis) for axis in op.type.axes)
     text.lines.append(f"p0 = block.scratch('p0', {leaves}, {m}, {n})")
     doc = f"{_told(op)}, each leaf of {leaf(inner.size or 0)} units by itself."
-    text.add(kernel.emit(PRODUCT, doc=doc.replace(".,", ","), a=a, b=b, **holes), kernel.launch(grid, tile))
+    text.add(kernel.emit(PRODUCT, doc=doc.replace(".,", ","), **holes), kernel.launch(grid, tile))
     add_sum(text, part(scope, launch, "sum"), op, op.epilogue, "p0", leaves)
     return text
 
 
-def product(
-    kernel: Kernel, axes: tuple[Axis, ...], inner: str, epilogue: list[str], leaf_units: int = 0
-) -> dict[str, object]:
-    """The holes of PRODUCT that do not depend on the operands."""
-    rows, cols = (kernel.bound(axis) for axis in axes)
+@dataclass(frozen=True)
+class Factors:
+    """Both factors of a product as a kernel reads them: a at (rows, ks), b at (ks, cols).
+
+    Tensor cores take tf32 from shared memory along the terms of a sum alone: b should have them side by side; an a that
+    has not goes through registers.
+    """
+
+    kernel: Kernel
+    axes: tuple[Axis, ...]  # of the rows and the columns
+    a: str
+    b: str
+    through: bool  # whether a goes through registers
+    a_here: str | None = None  # the masks, where they are not those of the axes
+    b_here: str | None = None
+
+
+def oriented(kernel: Kernel, op: Matmul) -> Factors:
+    """The factors of a product, or of its transpose where that lets the second one be read along the terms."""
+    scope = kernel.scope
+    along = scope.strides(op.a)[0 if op.transpose_a else 1] == 1, scope.strides(op.b)[1 if op.transpose_b else 0] == 1
+    if along == (True, False):
+        a = address(kernel, op.b, not op.transpose_b, "rows", "ks")
+        return Factors(kernel, op.type.axes[::-1], a, address(kernel, op.a, not op.transpose_a, "ks", "cols"), True)
+    a = address(kernel, op.a, op.transpose_a, "rows", "ks")
+    return Factors(kernel, op.type.axes, a, address(kernel, op.b, op.transpose_b, "ks", "cols"), not along[0])
+
+
+def product(factors: Factors, inner: str, epilogue: list[str], leaf_units: int = 0) -> dict[str, object]:
+    """The holes of PRODUCT: its factors, the terms of its sums, its epilogue."""
+    rows, cols = (factors.kernel.bound(axis) for axis in factors.axes)
     start = [f"start = tl.program_id(2) * {leaf_units}", f"end = tl.minimum(start + {leaf_units}, {inner})"]
+    last = "end" if leaf_units else inner
+    a_here = factors.a_here if factors.a_here is not None else f"(rows < {rows})[:, None] & (ks < {last})[None, :]"
+    b_here = factors.b_here if factors.b_here is not None else f"(ks < {last})[:, None] & (cols < {cols})[None, :]"
     return {
+        "a": factors.a,
+        "b": factors.b,
+        "a_here": f", mask={a_here}, other=0.0" if a_here else "",
+        "b_here": f", mask={b_here}, other=0.0" if b_here else "",
+        "through": indented([THROUGH.format(rows=rows)], 2) if factors.through else "",
         "origin": "",
         "rows_here": f"rows < {rows}",
         "cols_here": f"cols < {cols}",
-        "a_here": f", mask=(rows < {rows})[:, None] & (ks < {'end' if leaf_units else inner})[None, :], other=0.0",
         "leaf": indented(start if leaf_units else []),
         "first": "start" if leaf_units else "0",
-        "last": "end" if leaf_units else inner,
+        "last": last,
         "step": BK,
-        "dot": DOT[kernel.scope.precision],
+        "dot": DOT[factors.kernel.scope.precision],
         "epilogue": indented(epilogue),
         "beside": "",
     }
@@ -125,24 +161,18 @@ def linear_update(scope: Scope, launch: Launch) -> Text:
     op = launch.op
     assert isinstance(op, Update) and isinstance(op.gradient, Matmul)
     gradient, state = op.gradient, op.states[0]
-    tile = scope.tiles["linear_update"]
-    kernel = part(scope, launch)
+    kernel, text, tile = part(scope, launch), Text(), scope.tiles["linear_update"]
     axes = stored_axes(scope, state)
-    frame = Frame(kernel, axes, ("rows", "cols"))
-    a = address(kernel, gradient.a, gradient.transpose_a, "rows", "ks")
-    b = address(kernel, gradient.b, gradient.transpose_b, "ks", "cols")
+    left, right = (gradient.a, gradient.transpose_a), (gradient.b, gradient.transpose_b)
     if scope.is_transposed(state):
-        a, b = (
-            address(kernel, gradient.b, not gradient.transpose_b, "rows", "ks"),
-            address(kernel, gradient.a, not gradient.transpose_a, "ks", "cols"),
-        )
+        left, right = (gradient.b, not gradient.transpose_b), (gradient.a, not gradient.transpose_a)
+    a, b = address(kernel, *left, "rows", "ks"), address(kernel, *right, "ks", "cols")
     inner = gradient.a.type.axes[0 if gradient.transpose_a else 1]
-    holes = product(kernel, axes, kernel.bound(inner), update_lines(frame, op, "sums"))
+    lines = update_lines(Frame(kernel, axes, ("rows", "cols")), op, "sums")
+    holes = product(Factors(kernel, axes, a, b, through=True), kernel.bound(inner), lines)
+    grid = kernel.grid([_count(axis) for axis in axes], tile)
     doc = f"The gradient of {state.type} over the batch, and its update."
-    text = Text()
-    m, n = (_count(axis) for axis in axes)
-    grid = f"{cdiv(m, tile.BM)}, {cdiv(n, tile.BN)}"
-    text.add(kernel.emit(PRODUCT, doc=doc, a=a, b=b, **holes), kernel.launch(grid, tile))
+    text.add(kernel.emit(PRODUCT, doc=doc, **holes), kernel.launch(grid, tile))
     return text
 
 
@@ -159,16 +189,17 @@ def leaf_count(axis: Axis) -> int:
 def store(frame: Frame, dest: str, op: Op) -> str:
     """The statement that stores `sums` as the value of an operation."""
     address = [frame.kernel.pointer(dest)]
+    frame.kernel.reach(op.type)
     for axis, stride in zip(op.type.axes, (op.type.axes[-1].size, 1), strict=True):
         address.append(frame.index(axis) + (f" * {stride}" if stride != 1 else ""))
     return f"tl.store({' + '.join(address)}, sums, mask=mask)"
 
 
-def store_leaf(kernel: Kernel, dest: str, m: str, n: str) -> str:
-    """The statement that stores `sums` among the partial sums [leaves, m, n]."""
-    pointer = kernel.pointer(dest)
-    rows = f"(tl.program_id(2) * {kernel.number(m)} + rows[:, None])"
-    return f"tl.store({pointer} + {rows} * {n} + cols[None, :], sums, mask=mask)"
+def store_leaf(frame: Frame, dest: str, op: Op) -> str:
+    """The statement that stores `sums` of an operation [m, n] among the partial sums [leaves, m, n]."""
+    kernel, (first, second) = frame.kernel, op.type.axes
+    row = f"(tl.program_id(2).to(tl.int64) * {kernel.number(_count(first))} + {frame.index(first)})"
+    return f"tl.store({kernel.pointer(dest)} + {row} * {second.size} + {frame.index(second)}, sums, mask=mask)"
 
 
 def address(kernel: Kernel, op: Op, transposed: bool, row: str, col: str) -> str:

@@ -49,7 +49,7 @@ class Elements:
         tile, counts = self.tile, ["m" if axis == BATCH else str(axis.size) for axis in self.axes]
         grid = f"{cdiv(counts[0], tile.BM * tile.BN)},"
         if len(counts) == 2:
-            grid = f"{cdiv(counts[0], tile.BM)}, {cdiv(counts[1], tile.BN)}"
+            grid = self.kernel.grid(counts, tile)
         found = Text()
         found.add(emitted, self.kernel.launch(grid, tile))
         return found
@@ -57,6 +57,7 @@ class Elements:
     def store(self, dest: str, type: Type, value: str) -> str:
         """The statement that stores a value [axes of the type]."""
         address = [self.kernel.pointer(dest)]
+        self.kernel.reach(type)
         for axis, stride in zip(
             type.axes, (type.axes[-1].size, 1)[-len(type.axes) :] if type.axes else (), strict=True
         ):

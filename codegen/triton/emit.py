@@ -13,8 +13,8 @@ from nnlang.codegen.triton.walk import walk
 from nnlang.ops import Feed, Op, Result, Scalar, State, topological
 
 LANGUAGE = (
-    "bag_sum", "bag_sum_2", "bag_sum_4", "bag_sum_8", "expm1", "greater", "highest", "key_of", "less", "log1p",
-    "maximum", "minimum", "score_of", "sign", "softplus", "tanh", "tree", "uniform", "unit_of",
+    "bag_sum", "bag_sum_2", "bag_sum_4", "bag_sum_8", "expm1", "grain_sums", "greater", "highest", "key_of", "less",
+    "log1p", "maximum", "minimum", "score_of", "sign", "softplus", "tanh", "tree", "uniform", "unit_of",
 )  # fmt: skip
 
 HEADER = '''"""{title}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.expressions import triton
 from nnlang.codegen.triton.tiles import Tile, Tiles
-from nnlang.ops import BATCH, Axis, Denoise, Feed, Op, Part, Scalar, Stage, State, View
+from nnlang.ops import BATCH, Axis, Denoise, Feed, Op, Part, Scalar, Stage, State, Type, View
 
 INDENT = "    "
 INTS = ("live", "position", "number", "epoch", "step", "seed")  # of the step block, in order: Kernel.block
@@ -17,6 +17,7 @@ INTS = ("live", "position", "number", "epoch", "step", "seed")  # of the step bl
 
 PLAIN = ("m", "last")  # numbers on whose divisibility no address depends: one compiled kernel serves all
 WIDTH = 120  # of a line
+MOST_PROGRAMS = 65_535  # along the second and third axis of a CUDA grid
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Kernel:
     name: str
     params: dict[str, str] = field(default_factory=dict)
     prologue: dict[str, str] = field(default_factory=dict)
+    swapped: bool = False  # whether programs are counted by columns first: only the first axis of a grid is unlimited
     wide: bool = False  # whether a tensor is too large for offsets of 32 bits, which take half the registers
 
     def pointer(self, text: str) -> str:
@@ -95,10 +97,10 @@ class Kernel:
         self.prologue[name] = f"tl.load({self.pointer('block.scalars')} + {self.scope.scalars[op.name]})"
         return name
 
-    def reach(self, op: Op) -> None:
-        """Notes how far the elements of an operand reach."""
+    def reach(self, type: Type) -> None:
+        """Notes how far the elements of a type reach."""
         elements = 1
-        for axis in op.type.axes:
+        for axis in type.axes:
             elements *= self.scope.batch if axis.size is None else axis.size
         self.wide = self.wide or elements >= 1 << 31
 
@@ -111,10 +113,19 @@ class Kernel:
         prologue = "\n".join(f"{INDENT}{name} = {text}" for name, text in self.prologue.items())
         holes |= {"name": self.name, "params": ", ".join(self.params.values()), "prologue": prologue}
         text = skeleton.format(wide=".to(tl.int64)" if self.wide else "", **holes)
+        if self.swapped:
+            text = text.replace("program_id(0)", "program_id(2 - 1)").replace("program_id(1)", "program_id(0)")
+            text = text.replace("program_id(2 - 1)", "program_id(1)")
         plain = [name for name in PLAIN if name in self.params]
         if plain:
             text = text.replace("@triton.jit", f"@triton.jit(do_not_specialize={plain})")
         return "\n".join(wrapped(line) for line in text.splitlines() if line.strip())
+
+    def grid(self, counts: Sequence[str], tile: Tile, *more: str) -> str:
+        """The grid of tiles over rows and columns; called before the kernel is emitted."""
+        rows, cols = cdiv(counts[0], tile.BM), cdiv(counts[1], tile.BN)
+        self.swapped = cols.isdigit() and int(cols) > MOST_PROGRAMS
+        return ", ".join([*((cols, rows) if self.swapped else (rows, cols)), *more])
 
     def launch(self, grid: str, tile: Tile | None = None) -> str:
         """The line that launches it: with the tile's constants, or untuned."""
@@ -152,7 +163,7 @@ class Frame:
 
     def address(self, op: Op) -> str:
         """Where the elements of an operand stand that belong to the tile (all of its axes are the tile's)."""
-        self.kernel.reach(op)
+        self.kernel.reach(op.type)
         strides = self.kernel.scope.strides(op)
         parts = [self.kernel.pointer(self.kernel.scope.text(op))]
         for axis, stride in zip(op.type.axes, strides, strict=True):

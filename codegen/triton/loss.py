@@ -18,8 +18,8 @@ from nnlang.ops import BATCH, Feed, Leaf, Op, Pointwise, Scalar, Stored, Walk
 LIST = """
 start = tl.load({pieces} + tl.load({bags} + number * {units} + unit))
 end = tl.load({pieces} + tl.load({bags} + number * {units} + tl.minimum(unit + BN, last)))
-for entry in range(start, end, 128):
-    at = entry + tl.arange(0, 128)
+for entry in range(start, end, 1024):
+    at = entry + tl.arange(0, 1024)
     row = tl.load({rows} + at, mask=at < end, other=-1)
     here = (row >= low) & (row < low + BM)
     place = {tile} + row.to(tl.int64) * {width} + tl.load({index} + at, mask=here, other=0) - first
@@ -104,7 +104,8 @@ def _overwritten(loss: LossText, delta: Stored, body: list[str], stored: str) ->
 def peaks(loss: LossText) -> list[str]:
     """Peaks and sums of exponentials by grains."""
     grains = f"tl.reshape(tl.where((cols < last)[None, :], sums, -1e30), [BM, BN // {GRAIN}, {GRAIN}])"
-    lines = [f"z = {grains}", "peak = tl.max(z, axis=2)", "total = tl.sum(tl.exp(z - peak[:, :, None]), axis=2)"]
+    lines = [f"z = {grains}", "peak = tl.max(z, axis=2)"]
+    lines += [f"total = grain_sums(tl.exp(z - peak[:, :, None]), BN // {GRAIN})"]
     return [*lines, *_grain_store(loss, "peaks", "peak"), _store_line(loss, "sums", "total")]
 
 
@@ -153,7 +154,7 @@ def _tile_names(loss: LossText, args: tuple[Op, ...]) -> tuple[list[str], dict[s
 
 
 def _entry_names(loss: LossText, args: tuple[Op, ...], letter: str) -> tuple[list[str], dict[str, str]]:
-    """The same at the stored entries [128]: `a` is the activation, `t` the stored value."""
+    """The same at the stored entries [1024]: `a` is the activation, `t` the stored value."""
     lines: list[str] = []
     names = {"t": "t"}
     for i, op in enumerate(args):
@@ -175,7 +176,7 @@ def _entry_names(loss: LossText, args: tuple[Op, ...], letter: str) -> tuple[lis
 def _grain_sums(loss: LossText, dest: str, value: str) -> list[str]:
     """The sums over grains of 64 units of a formula over the tile, stored by row and grain."""
     masked = f"tl.where(mask, {value}, 0.0)"
-    lines = [f"total = tl.sum(tl.reshape({masked}, [BM, BN // {GRAIN}, {GRAIN}]), axis=2)"]
+    lines = [f"total = grain_sums({masked}, BN // {GRAIN})"]
     return [*lines, *_grain_store(loss, dest, "total")]
 
 

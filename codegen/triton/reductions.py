@@ -13,8 +13,8 @@ OVER_BATCH = '''
 def {name}({params}):
     """{doc}"""
 {prologue}
-    cols = tl.program_id(0) * 64 + tl.arange(0, 64)
-    sums = tl.zeros([64, 64], tl.float32)
+    cols = tl.program_id(0) * 16 + tl.arange(0, 16)
+    sums = tl.zeros([64, 16], tl.float32)
     for first in range(0, live, 64):
         rows = first + tl.arange(0, 64)
         mask = (rows < live)[:, None] & (cols < {n})[None, :]
@@ -65,23 +65,33 @@ def {name}({params}, BLOCK: tl.constexpr):
         tl.store({dest} + row * {n} + cols, y, mask=cols < {n})
 '''
 
+SQUARES = '''
+@triton.jit
+def {name}({params}):
+    """The sums of squares of the incoming weights of each unit, over blocks of 512 inputs."""
+{prologue}
+    outs = tl.program_id(0) * 64 + tl.arange(0, 64)
+    sums = tl.zeros([64, 64], tl.float32)
+    for first in range(tl.program_id(1) * 512, tl.minimum(tl.program_id(1) * 512 + 512, {inputs}), 64):
+        ins = first + tl.arange(0, 64)
+        w = tl.load({w}, mask=(ins < {inputs})[:, None] & (outs < {outputs})[None, :], other=0.0)
+        sums += w * w
+    tl.store({parts} + tl.program_id(1) * {outputs} + outs, tl.sum(sums, axis=0), mask=outs < {outputs})
+'''
+
 CLIP = '''
 @triton.jit
 def {name}({params}):
     """Rescales the incoming weights of each unit to at most the limit in length."""
 {prologue}
     outs = tl.program_id(0) * 64 + tl.arange(0, 64)
-    sums = tl.zeros([64, 64], tl.float32)
-    for first in range(0, {inputs}, 64):
-        ins = first + tl.arange(0, 64)
-        mask = (ins < {inputs})[:, None] & (outs < {outputs})[None, :]
-        w = tl.load({w}, mask=mask, other=0.0)
-        sums += w * w
-    scale = {limit} / maximum(tl.sqrt(tl.sum(sums, axis=0)), {limit})
-    for first in range(0, {inputs}, 64):
-        ins = first + tl.arange(0, 64)
-        mask = (ins < {inputs})[:, None] & (outs < {outputs})[None, :]
-        tl.store({w}, tl.load({w}, mask=mask, other=0.0) * scale[None, :], mask=mask)
+    ins = tl.program_id(1) * 64 + tl.arange(0, 64)
+    total = tl.zeros([64], tl.float32)
+    for block in range({blocks}):
+        total += tl.load({parts} + block * {outputs} + outs, mask=outs < {outputs}, other=0.0)
+    scale = {limit} / maximum(tl.sqrt(total), {limit})
+    mask = (ins < {inputs})[:, None] & (outs < {outputs})[None, :]
+    tl.store({w}, tl.load({w}, mask=mask, other=0.0) * scale[None, :], mask=mask)
 '''
 
 
@@ -111,7 +121,7 @@ def _over_batch(kernel: Kernel, op: Reduce, epilogue: list[str], doc: str) -> Te
     x = Frame(kernel, op.x.type.axes, ("rows", "cols")).load(op.x)
     n, text = op.type.axes[0].size, Text()
     holes = {"n": n, "x": x, "scale": " / live" if op.kind == "mean" else "", "epilogue": indented(epilogue)}
-    text.add(kernel.emit(OVER_BATCH, doc=doc, **holes), kernel.launch(f"{cdiv(n, 64)},"))
+    text.add(kernel.emit(OVER_BATCH, doc=doc, **holes), kernel.launch(f"{cdiv(n, 16)},"))
     return text
 
 
@@ -156,10 +166,19 @@ def clip(scope: Scope, launch: Launch) -> Text:
     """WeightNorm, after the updates."""
     op = launch.op
     assert isinstance(op, Clip)
-    kernel, text = part(scope, launch), Text()
-    inputs, outputs = (a.size for a in op.state.type.axes)
-    w = Frame(kernel, op.state.type.axes, ("ins.to(tl.int64)", "outs")).address(op.state)
-    limit = kernel.scalar(op.limit)
-    emitted = kernel.emit(CLIP, inputs=inputs, outputs=outputs, w=w, limit=limit)
-    text.add(emitted, kernel.launch(f"{cdiv(outputs, 64)},"))
+    text = Text()
+    inputs, outputs = (a.size or 0 for a in op.state.type.axes)
+    blocks = -(-inputs // 512)
+    text.lines.append(f"p0 = block.scratch('p0', {blocks}, {outputs})")
+    for skeleton, suffix, rows in ((SQUARES, "squares", blocks), (CLIP, "", cdiv(inputs, 64))):
+        kernel = part(scope, launch, suffix)
+        holes = {
+            "inputs": inputs,
+            "outputs": outputs,
+            "blocks": blocks,
+            "w": Frame(kernel, op.state.type.axes, ("ins", "outs")).address(op.state),
+            "parts": kernel.pointer("p0"),
+            "limit": kernel.scalar(op.limit) if skeleton is CLIP else "",
+        }
+        text.add(kernel.emit(skeleton, **holes), kernel.launch(f"{cdiv(outputs, 64)}, {rows}"))
     return text

@@ -14,7 +14,7 @@ from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.dense import store
 from nnlang.codegen.triton.elementwise import update_lines
 from nnlang.codegen.triton.expressions import triton
-from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, cdiv, indented, part, slot
+from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, indented, part, slot
 from nnlang.ops import BATCH, Denoise, Densify, GatherSum, Op, SegmentSum, State, Stored, Update
 
 PIECES = '''
@@ -159,8 +159,8 @@ def {name}({params}, BM: tl.constexpr, BN: tl.constexpr):
 
 def _over_rows(text: Text, kernel: Kernel, frame: Frame, body: list[str], m: str, n: int, doc: str) -> None:
     tile = kernel.scope.tiles["rows" if m == "m" else "units"].over(n)
-    emitted = kernel.emit(ROWS, doc=doc, mask=frame.here(), body=indented(body))
-    text.add(emitted, kernel.launch(f"{cdiv(m, tile.BM)}, {cdiv(n, tile.BN)}", tile))
+    grid = kernel.grid((m, str(n)), tile)
+    text.add(kernel.emit(ROWS, doc=doc, mask=frame.here(), body=indented(body)), kernel.launch(grid, tile))
 
 
 def _begin(kernel: Kernel, feed: Op, side: Side, width: int) -> str:
@@ -178,7 +178,7 @@ def _pieces(text: Text, scope: Scope, launch: Launch, feed: Op, matrix: Op, side
     kernel, x = part(scope, launch, "pieces"), slot(feed)
     width = gather_leaves(feed.type.axes[1].size or 0) if side is BY_ROW else feed.type.axes[1].size
     n = matrix.type.axes[1].size or 0
-    kernel.reach(matrix)
+    kernel.reach(matrix.type)
     first = kernel.block("position" if side is BY_ROW else "number")
     last = f"({first} + {kernel.block('live') if side is BY_ROW else 1}) * {width}"
     value = entry_value(
@@ -201,7 +201,7 @@ def _pieces(text: Text, scope: Scope, launch: Launch, feed: Op, matrix: Op, side
     }
     tile = scope.tiles["pieces"].over(n)
     text.lines.append(f"p0 = block.scratch('p0', {x}.{side.capacity}, {n})")
-    grid = f"{cdiv(f'{x}.{side.capacity}', tile.BM)}, {cdiv(n, tile.BN)}"
+    grid = kernel.grid((f"{x}.{side.capacity}", str(n)), tile)
     text.add(kernel.emit(PIECES, doc=doc, **holes), kernel.launch(grid, tile))
 
 

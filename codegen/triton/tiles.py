@@ -32,7 +32,7 @@ Tiles = Mapping[str, Tile]
 # Chosen by the registers and spills that the compiler reports; a measured table comes from `nnlang tune`.
 DEFAULTS: Tiles = {
     "linear": Tile(64, 64, 4, 3),
-    "linear_update": Tile(64, 64, 4, 3),
+    "linear_update": Tile(64, 64, 8, 3),
     "walk_logits": Tile(128, 64, 8, 3),
     "walk_back": Tile(128, 128, 8, 3),
     "walk_update": Tile(128, 64, 8, 3),
@@ -43,7 +43,7 @@ DEFAULTS: Tiles = {
 }
 
 PRODUCTS = ("linear", "linear_update", "walk_logits", "walk_back", "walk_update")
-SMALLEST = {"BM": 64, "BN": 64}  # of a product: the matrix instructions of every tile are then the same
+SMALLEST = {"BM": 64, "BN": 64, "warps": 4}  # of a product: the matrix instructions of every tile are then the same
 
 
 class MalformedError(ValueError):
@@ -68,7 +68,7 @@ def _tile(kind: str, row: object) -> Tile:
     if not isinstance(row, dict) or set(row) - names:
         raise MalformedError(f"a tile has {', '.join(sorted(names))}, `{kind}` has something else")
     for name, value in row.items():
-        most = 8 if name == "stages" else 32 if name == "warps" else 1024
+        most = 8 if name == "stages" or (name == "warps" and kind in PRODUCTS) else 32 if name == "warps" else 1024
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
             raise MalformedError(f"`{name}` of `{kind}` is an integer from 1 to {most}")
         if name != "stages" and value & (value - 1):

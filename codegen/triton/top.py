@@ -12,13 +12,13 @@ from nnlang.codegen.triton.rows import add_normaliser, grain_holes
 from nnlang.codegen.triton.walk import LOGITS, Place, add_tiles, normalised, over_chunks, tile_of
 from nnlang.ops import Feed, Matmul, Top
 
-MOST = 2048  # units that can be ranked so: a program sorts twice as many keys in its registers
+MOST = 1024  # units that can be ranked so: a program sorts at least as many keys more in its registers
 BLOCK = 512  # scores that a program looks at in one go
 
 RANK = '''
 @triton.jit
 def {name}({params}, BLOCK: tl.constexpr):
-    """Of each row the {k} best: what is above the last of them joins a list, which is cut to its best when it is full."""
+    """What of a chunk may be among the {k} best of its row joins a list, which is cut to its best when it is full."""
 {prologue}
     row = tl.program_id(0).to(tl.int64)
     if row >= live:
@@ -27,8 +27,9 @@ def {name}({params}, BLOCK: tl.constexpr):
 {filter}
     keys = {listed}.to(tl.pointer_type(tl.int64)) + row * {room}
     rank = tl.arange(0, {best})
-{begin}
-    for low in range(first, last, BLOCK):
+    count = tl.load({state} + row * 2, mask=first > 0, other=0.0).to(tl.int32)
+    least = tl.load({state} + row * 2 + 1, mask=first > 0, other=float("-inf"))
+    for low in tl.range(first, last, BLOCK, disable_licm=True):  # or sorting takes too many registers
         unit = low + tl.arange(0, BLOCK)
         score = tl.load(scores + unit, mask=unit < last, other=float("-inf")){shown}
         joins = tl.where(score <= least, 0, 1)  # what is not a number joins too
@@ -41,8 +42,21 @@ def {name}({params}, BLOCK: tl.constexpr):
                 joins = tl.where(score <= least, 0, 1)
             tl.store(keys + count + tl.cumsum(joins, axis=0) - 1, key_of(score, unit), mask=joins > 0)
             count += tl.sum(joins, axis=0)
-{pause}
-    top = highest(keys, count, {log_room}, {log_best})
+    tl.store({state} + row * 2, count.to(tl.float32))
+    tl.store({state} + row * 2 + 1, least)
+'''
+
+ORDER = '''
+@triton.jit
+def {name}({params}):
+    """The {k} best of each row's list, in order."""
+{prologue}
+    row = tl.program_id(0).to(tl.int64)
+    if row >= live:
+        return
+    keys = {listed}.to(tl.pointer_type(tl.int64)) + row * {room}
+    rank = tl.arange(0, {best})
+    top = highest(keys, tl.load({state} + row * 2).to(tl.int32), {log_room}, {log_best})
     tl.store({dest} + row * {pair} + rank, score_of(top), mask=rank < {k})
     tl.store({dest} + row * {pair} + {k} + rank, unit_of(top), mask=rank < {k})
 '''
@@ -57,13 +71,6 @@ FILTER = """
     tl.debug_barrier()  # scores are read by other threads of this program than those that have changed them
 """
 
-PAUSE = """
-    if last < {units}:
-        tl.store({state} + row * 2, count.to(tl.float32))
-        tl.store({state} + row * 2 + 1, least)
-        return
-"""
-
 
 def top(scope: Scope, launch: Launch) -> Text:
     """The best units of each row, of a product in chunks or of scores that exist."""
@@ -73,8 +80,7 @@ def top(scope: Scope, launch: Launch) -> Text:
     inner = op.x.a.type.axes[1].size or 0 if isinstance(op.x, Matmul) else 0
     place = Place(units, inner, launch.chunk or units, scope.tiles)
     text.lines.append(f"listed = block.scratch('listed', m, {2 << _room(op)})  # keys of 64 bits")
-    if place.chunks > 1:
-        text.lines.append("state = block.scratch('state', m, 2)  # of each list: its length, the last of the best")
+    text.lines.append("state = block.scratch('state', m, 2)  # of each list: its length, the last of the best")
     if op.fused:
         text.lines.append(f"d = block.scratch('d', m, {place.width})")
     if op.softmax:
@@ -84,12 +90,20 @@ def top(scope: Scope, launch: Launch) -> Text:
         _scores(chunk, scope, launch, op, place)
     _rank(chunk, scope, launch, op, place)
     over_chunks(text, chunk, place)
+    _order(text, scope, launch, op)
     return text
 
 
 def _room(op: Top) -> int:
     """Of a list, as a power of two: the best, and whatever a block can add."""
     return ((op.type.axes[1].size or 0) // 2 + BLOCK - 1).bit_length()
+
+
+def _sizes(op: Top) -> dict[str, object]:
+    """How many are looked for, and how large the lists are."""
+    k = (op.type.axes[1].size or 0) // 2
+    log_best, log_room = (k - 1).bit_length(), _room(op)
+    return {"k": k, "best": 1 << log_best, "room": 1 << log_room, "log_best": log_best, "log_room": log_room}
 
 
 def _tile(scope: Scope, launch: Launch, op: Top, place: Place, suffix: str) -> tuple[LossText, dict[str, object]]:
@@ -105,7 +119,7 @@ def _tile(scope: Scope, launch: Launch, op: Top, place: Place, suffix: str) -> t
 def _normaliser(text: Text, scope: Scope, launch: Launch, op: Top, place: Place) -> None:
     """A walk of its own, for what SoftMax divides by."""
     tile, holes = _tile(scope, launch, op, place, "peaks")
-    text.lines.append(f"peaks, sums = block.scratch('peaks', m, {tile.grains}), block.scratch('sums', m, {tile.grains})")
+    text.lines += [f"{name} = block.scratch('{name}', m, {tile.grains})" for name in ("peaks", "sums")]
     text.lines.append("totals = block.scratch('totals', m)")
     chunk, doc = Text(), "First walk: the peak and the sum of exponentials of every grain of 64 units."
     first = tile.kernel.number("first")
@@ -124,32 +138,29 @@ def _scores(text: Text, scope: Scope, launch: Launch, op: Top, place: Place) -> 
 
 
 def _rank(text: Text, scope: Scope, launch: Launch, op: Top, place: Place) -> None:
-    """The best of each row in a chunk of scores and, where this is the last one, the result."""
+    """The choice from a chunk of scores."""
     kernel = part(scope, launch, "rank")
     kernel.block("live")
-    pair = op.type.axes[1].size or 0
-    k, log_room = pair // 2, _room(op)
-    log_best = (k - 1).bit_length()
     shown, scores, width = "", "d", place.width
     if not op.fused:
         shown = f" + tl.load({kernel.pointer(scope.text(op.shown))} + unit, mask=unit < last, other=0.0)"
         scores, width = scope.text(op.x), place.units
-    begin, pause = ["count = tl.full([], 0, tl.int32)", 'least = float("-inf")'], ""
-    if place.chunks > 1:
-        state = kernel.pointer("state")
-        begin = [
-            f"count = tl.load({state} + row * 2, mask=first > 0, other=0.0).to(tl.int32)",
-            f'least = tl.load({state} + row * 2 + 1, mask=first > 0, other=float("-inf"))',
-        ]
-        pause = PAUSE.format(units=place.units, state=state)
-    holes = {"k": k, "pair": pair, "best": 1 << log_best, "room": 1 << log_room, "width": width, "pause": pause}
-    holes |= {"log_best": log_best, "log_room": log_room, "shown": shown, "begin": indented(begin)}
-    holes["filter"] = _filter(kernel, op)
-    holes |= {name: kernel.pointer(what) for name, what in (("scores", scores), ("listed", "listed"))}
-    dest = kernel.pointer(scope.buffers[op])
+    holes = {"filter": _filter(kernel, op), "scores": kernel.pointer(scores), "shown": shown, "width": width}
+    holes |= {name: kernel.pointer(name) for name in ("listed", "state")} | _sizes(op)
     kernel.number("first")
     kernel.number("last")
-    text.add(kernel.emit(RANK, dest=dest, **holes), kernel.launch_rows(BLOCK))
+    emitted = kernel.emit(RANK, **holes)
+    text.add(emitted, kernel.launch_rows(BLOCK))
+
+
+def _order(text: Text, scope: Scope, launch: Launch, op: Top) -> None:
+    """The result, from the lists."""
+    kernel = part(scope, launch, "order")
+    kernel.block("live")
+    dest = kernel.pointer(scope.buffers[op])
+    holes = {name: kernel.pointer(name) for name in ("listed", "state")}
+    emitted = kernel.emit(ORDER, dest=dest, pair=op.type.axes[1].size, **holes, **_sizes(op))
+    text.add(emitted, kernel.launch_rows())
 
 
 def _filter(kernel: Kernel, op: Top) -> str:

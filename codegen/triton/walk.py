@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
-from nnlang.codegen.triton.dense import DOT, PRODUCT, add_sum, address, product, store, store_leaf
+from nnlang.codegen.triton.dense import DOT, PRODUCT, Factors, add_sum, address, product, store, store_leaf
 from nnlang.codegen.triton.elementwise import update_lines
 from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, cdiv, indented, part, slot
 from nnlang.codegen.triton.loss import LossText, dense_loss, first_walk, is_activation, sparse_loss
-from nnlang.codegen.triton.rows import add_error, add_mass, add_normaliser, grain_holes
+from nnlang.codegen.triton.rows import GRAIN, add_error, add_mass, add_normaliser, grain_holes
 from nnlang.codegen.triton.tiles import BK, Tiles
 from nnlang.expressions import ZERO
 from nnlang.ops import BATCH, Axis, Leaf, Op, Stage, Stored, Update, Walk
@@ -50,6 +50,18 @@ BIAS = """
 {update}
 """
 
+TURN = '''
+@triton.jit
+def {name}({params}, BM: tl.constexpr, BN: tl.constexpr):
+    """The walk's inputs with the rows of the batch side by side, as a sum over them is read; 0 beyond the batch."""
+{prologue}
+    rows = tl.program_id(0) * BM + tl.arange(0, BM)
+    cols = tl.program_id(1) * BN + tl.arange(0, BN)
+    mask = (rows < live)[:, None] & (cols < {inner})[None, :]
+    there = (rows < {ms})[:, None] & (cols < {inner})[None, :]
+    tl.store({dest} + cols[None, :] * {ms} + rows[:, None], {h}, mask=there)
+'''
+
 LEAVES = """
     # what walk_back left for this chunk: a row of input deltas a program, its leaves by one balanced tree
     program = tl.program_id(0) * tl.num_programs(1) + tl.program_id(1)
@@ -81,7 +93,7 @@ class Place:
     @property
     def height(self) -> int:
         """Of what the rows of a chunk's deltas are a multiple."""
-        return max(self.tiles["walk_logits"].BM, self.tiles["walk_back"].BM)
+        return max(self.tiles["walk_logits"].BM, self.tiles["walk_back"].BN)
 
     @property
     def leaf(self) -> int:
@@ -109,6 +121,7 @@ def walk(scope: Scope, launch: Launch) -> Text:
     _memory(text, op, place)
     if op.softmax:
         _normaliser(text, scope, launch, op, place)
+    _turn(text, scope, launch, op, place)
     chunk = Text()
     _logits(chunk, scope, launch, op, place)
     _back(chunk, scope, launch, op, place)
@@ -215,29 +228,39 @@ def add_tiles(
     text.add(kernel.emit(skeleton, loss=indented(loss), **holes), kernel.launch(grid, tile))
 
 
+def _turn(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
+    """The hidden activations as `ht` [inputs, rows of the batch]."""
+    kernel, tile = part(scope, launch, "turn"), scope.tiles["elements"].over(place.inner)
+    kernel.block("live")
+    h = Frame(kernel, op.h.type.axes, ("rows", "cols")).load(op.h)
+    text.lines += [f"ms = triton.cdiv(m, {GRAIN}) * {GRAIN}", f"ht = block.scratch('ht', {place.inner}, ms)"]
+    emitted = kernel.emit(TURN, h=h, inner=place.inner, ms=kernel.number("ms"), dest=kernel.pointer("ht"))
+    text.add(emitted, kernel.launch(kernel.grid(("ms", str(place.inner)), tile), tile))
+
+
 def _back(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
     """The input delta of a chunk, leaf by leaf, from the weights as they were."""
     if op not in scope.buffers:
         return
     kernel = part(scope, launch, "back")
-    tile, axes = scope.tiles["walk_back"], op.type.axes
+    tile, axes = scope.tiles["walk_back"], op.type.axes[::-1]
     frame = Frame(kernel, axes, ("rows", "cols"))
     single = place.leaves * place.chunks == 1
-    a = f"{kernel.pointer('d')} + rows[:, None] * {place.width} + (ks - {kernel.number('first')})[None, :]"
-    b = Frame(kernel, (op.w.type.axes[1], op.w.type.axes[0]), ("ks", "cols")).address(op.w)
+    w = Frame(kernel, op.w.type.axes, ("rows", "ks")).address(op.w)
+    d = f"{kernel.pointer('d')} + cols[None, :] * {place.width} + (ks - {kernel.number('first')})[:, None]"
     if single:
         epilogue = [*frame.stages(op.epilogue, "sums"), store(frame, scope.buffers[op], op)]
     else:
-        epilogue = [store_leaf(kernel, "p0", "m", str(place.inner))]
-    holes = product(kernel, axes, kernel.number("last"), epilogue, 0 if single else place.leaf)
-    holes["a_here"] = ""
+        epilogue = [store_leaf(frame, "p0", op)]
+    factors = Factors(kernel, axes, w, d, through=True, b_here="")
+    holes = product(factors, kernel.number("last"), epilogue, 0 if single else place.leaf)
     if not single:
         start = [f"start = first + tl.program_id(2) * {place.leaf}", f"end = tl.minimum(start + {place.leaf}, last)"]
         holes["leaf"] = indented(start)
-    grid = f"{cdiv('m', tile.BM)}, {cdiv(place.inner, tile.BN)}"
-    grid += "" if single else f", {cdiv('last - first', place.leaf)}"
+    more = [] if single else [cdiv("last - first", place.leaf)]
     doc = f"The delta of {place.inner} inputs from each leaf of {place.leaf} units of a chunk."
-    text.add(kernel.emit(PRODUCT, doc=doc, a=a, b=b, **holes), kernel.launch(grid, tile))
+    grid = kernel.grid((str(place.inner), "m"), tile, *more)
+    text.add(kernel.emit(PRODUCT, doc=doc, **holes), kernel.launch(grid, tile))
     if place.chunks == 1 and not single:
         add_sum(text, part(scope, launch, "delta"), op, op.epilogue, "p0", place.leaves)
 
@@ -249,17 +272,18 @@ def _updates(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -
     assert isinstance(weight, Update)
     axes = op.w.type.axes[::-1]
     frame = Frame(kernel, axes, ("rows", "cols"))
-    a = f"{kernel.pointer('d')} + ks[None, :] * {place.width} + (rows - {kernel.number('first')})[:, None]"
-    b = Frame(kernel, op.h.type.axes, ("ks", "cols")).address(op.h)
-    holes = product(kernel, axes, kernel.block("live"), update_lines(frame, weight, "sums"))
-    holes |= {"rows_here": f"rows < {kernel.number('last')}", "a_here": "", "origin": "first + "}
+    d = f"{kernel.pointer('d')} + ks[None, :] * {place.width} + (rows - {kernel.number('first')})[:, None]"
+    ht = f"{kernel.pointer('ht')} + ks[:, None] + cols[None, :] * {kernel.number('ms')}"
+    factors = Factors(kernel, axes, d, ht, through=True, a_here="", b_here=f"(cols < {place.inner})[None, :]")
+    holes = product(factors, kernel.block("live"), update_lines(frame, weight, "sums"))
+    holes |= {"rows_here": f"rows < {kernel.number('last')}", "origin": "first + "}
     beside = [_bias(kernel, bias, place) for bias in biases]
     if op in scope.buffers and place.chunks > 1:
         beside.append(_leaves(kernel, place))
     holes["beside"] = "\n".join(beside)
     doc = f"The gradient of a chunk's weights from {place.inner} inputs over the batch, and their update."
     grid = f"{cdiv('last - first', tile.BM)}, {cdiv(place.inner, tile.BN)}"
-    text.add(kernel.emit(PRODUCT, doc=doc, a=a, b=b, **holes), kernel.launch(grid, tile))
+    text.add(kernel.emit(PRODUCT, doc=doc, **holes), kernel.launch(grid, tile))
 
 
 def _bias(kernel: Kernel, update: Op, place: Place) -> str:
