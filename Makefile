@@ -10,6 +10,8 @@ BENCH_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+# A process for each core and one thread in each: threads of several processes would wait for one another.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install -c constraints.txt $(PIP_ARGS)
 
 .DEFAULT_GOAL := help
@@ -23,10 +25,10 @@ demo: $(VENV)/.installed-run ## install, then go from a sample data set to recom
 	$(BIN)/nnlang demo
 
 test: check ## install what tests need, then ruff, mypy --strict, pytest
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 test-all: check ## the same with the long properties and crash tests in full
-	$(BIN)/python -m pytest -m 'full or not full' --timeout=3600 $(PYTEST_ARGS)
+	$(PYTEST) -m 'full or not full' --timeout=3600 $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev ## only ruff, mypy --strict and the size line
 	$(BIN)/ruff check .

@@ -208,7 +208,7 @@ class Bench:
         users = len(given.data["offsets"]) - 1
         predictor.run()
         rates = [users / self.machine.clocked(predictor.run) * 1e3 for _ in range(1 if dry else self.rounds)]
-        plan = predictor.program.compiled.plans["predict"]
+        plan = predictor.program.compiled.plans["recommend"]
         least = floor(self.machine, plan.flops, plan.bytes, precision)
         self.found.predicted.append(Predicted(name, precision, batch, users, least, rates))
 

@@ -25,7 +25,7 @@ from nnlang.codegen.triton.emit import LAUNCHES
 from nnlang.codegen.triton.tiles import DEFAULTS, Tile, Tiles
 from nnlang.lower import StateInfo
 from nnlang.network import Optimizer, Training
-from nnlang.runtime import scalars
+from nnlang.runtime import scalars, selfcheck
 from nnlang.runtime.dataset import sparse_set
 from nnlang.runtime.devices import CPU, Device, find
 from nnlang.runtime.interpreter import Batch, evaluate
@@ -104,6 +104,7 @@ def tiny_jobs() -> Iterator[Job]:
     for number, entry in [(0, "step"), (1, "step"), (2, "step"), (3, "step"), (1, "gradient")]:
         yield partial(kernels, number, entry, "interpret", "fp32", (20, 9, 17), other=number == 0)
     yield partial(epochs, "interpret", "fp32")
+    yield partial(ranking, "interpret", "fp32")
 
 
 def jobs(quick: bool) -> Iterator[Job]:
@@ -114,11 +115,19 @@ def jobs(quick: bool) -> Iterator[Job]:
             yield partial(whole, name, "cuda", precision)
     for precision in precisions:
         yield partial(epochs, "cuda", precision)
+        yield partial(ranking, "cuda", precision)
         for number in range(5):
             yield partial(kernels, number, "step", "cuda", precision, (130, 70, 77), other=precision == "tf32")
     for number in range(5):
         for entry in ("gradient", "predict"):
             yield partial(kernels, number, entry, "cuda", "tf32", (130, 70, 77))
+
+
+def ranking(kind: str, precision: str) -> Verdict:
+    """The best units of a small network against the reference, and against themselves again."""
+    found = selfcheck.ranking(find(kind, precision))
+    faults = () if found.passed else (f"distance {found.distance:.1e}, same bits again: {found.repeats}",)
+    return Verdict(found.name, precision, found.distance, faults, frozenset(found.kinds))
 
 
 def kernels(

@@ -13,6 +13,7 @@ from gpu_machine import Machine
 from gpu_report import Timed
 
 from nnlang.codegen.plan import Launch, Plan
+from nnlang.lower import FILTER, Ranking
 from nnlang.network import Network, Training
 from nnlang.runtime import scalars
 from nnlang.runtime.brake import Brake
@@ -21,10 +22,11 @@ from nnlang.runtime.devices import Device
 from nnlang.runtime.executor import At, DeviceExecutor
 from nnlang.runtime.model import Model
 from nnlang.runtime.program import Program, feed_for
-from nnlang.runtime.recs import Top, top
+from nnlang.runtime.recs import Top, chosen
 from nnlang.runtime.steps import steps_of
 
 REPEATS = 20  # of a launch in one graph
+K = 10  # recommendations for each user
 
 
 class Trainer:
@@ -77,25 +79,15 @@ class Predictor:
     """A model on a device with everybody's rows there, ready to recommend to all of them."""
 
     def __init__(self, network: Network, model: Model, sets: Mapping[str, DataSet], device: Device, batch: int) -> None:
-        self.program = Program.for_predict(network, model, batch, device)
-        self.name = network.outputs[0].name
-        feed = feed_for(self.program, "predict", {x.dataset: sets[x.dataset] for x in network.inputs})
-        self.parts = list(self.program.parts(feed))
-        self.starts = [int(n) for n in self.parts[0].slots[0].starts[::batch].tolist()]
-        self.starts.append(int(self.parts[0].slots[0].starts[-1]))
+        ranking = Ranking(network.outputs[0].index, K, "boolean")
+        self.program = Program.for_predict(network, model, batch, device, ranking)
+        (given,) = (sets[x.dataset] for x in network.inputs)
+        self.parts = list(self.program.parts(feed_for(self.program, "recommend", {given.name: given, FILTER: given})))
 
-    def run(self, k: int = 10) -> list[Top]:
-        """The k best of every user without what the user has, on the host."""
-        found = []
-        for part in self.parts:
-            scores = self.program.predict(part)[self.name]
-            slot, first = part.slots[0], part.first * part.size
-            begin, end = self.starts[part.first : part.first + 2]
-            lengths = slot.starts[first : first + part.rows + 1].diff()
-            rows = torch.arange(part.rows, device=scores.device).repeat_interleave(lengths, output_size=end - begin)
-            scores[rows, slot.index[begin:end].long()] = float("-inf")
-            found.append(top(scores, k))
-        return found
+    def run(self) -> list[Top]:
+        """The K best of every user without what the user has, on the host."""
+        queued = [self.program.recommend(part).clone() for part in self.parts]
+        return [chosen(packed) for packed in queued]
 
 
 def floor(machine: Machine, flops: float, moved: float, precision: str) -> float:

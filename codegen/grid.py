@@ -15,6 +15,7 @@ ALIGN = 64  # units: whole vector registers, equal shapes
 GATHER_LEAVES = 8  # of a sparse row: rows hold some hundred entries, 64 partial sums would cost more than the sum
 PIECE = 32  # entries that one partial sum of a sparse row or column holds; longer ones are split, so that no program
 #             waits for the longest
+RANKED = 512  # scores that a program compares with the k-th best in one go: none of this changes a bit
 
 
 def leaf(units: int) -> int:
@@ -34,6 +35,11 @@ def gather_leaf(units: int) -> int:
 def gather_leaves(units: int) -> int:
     """Leaves of a sparse row's sum, a power of two; the last ones may be empty."""
     return 1 << (math.ceil(units / gather_leaf(units)) - 1).bit_length()
+
+
+def room(k: int) -> int:
+    """Of a list from which the k best of a row are chosen, as a power of two: the best, and what a block can add."""
+    return (k + RANKED - 1).bit_length()
 
 
 def _aligned(units: int, parts: int) -> int:

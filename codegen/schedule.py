@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nnlang.codegen.cost import cost, held, size
-from nnlang.codegen.grid import leaf
+from nnlang.codegen.grid import leaf, room
 from nnlang.codegen.plan import Buffer, Launch, Plan
 from nnlang.codegen.select import CPU_CACHE, INLINE, Cache, chunk, kind, name
 from nnlang.ops import (
@@ -155,8 +155,8 @@ def _tiles(launch: Launch, batch: int) -> int:
             k, n = (a.size or 0 for a in w.type.axes)
             partials = 1 + launch.chunk // leaf(n)
             return 4 * (min(launch.chunk, n) * (2 * batch + 2 * k) + partials * batch * k)
-        case Top(fused=True):
-            return 4 * batch * launch.chunk
+        case Top():
+            return batch * (4 * launch.chunk + (8 << room(launch.op.k)))  # scores of a chunk, lists of keys
         case Update(fused=True, states=states) if len(states[0].type.axes) == 2:
             return 4 * 2 * launch.chunk * (states[0].type.axes[1].size or 0)
         case Update(states=states):

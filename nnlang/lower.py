@@ -61,7 +61,7 @@ class Structure:
 
 @dataclass(frozen=True)
 class StateInfo:
-    """One state: whose it is (weight, bias, bn, shown and a number), which part (`v`, `s` of an optimiser), its shape."""
+    """One state: whose it is (weight, bias, bn, shown; a number), which part (`v`, `s` of an optimiser), its shape."""
 
     owner: str
     index: int

@@ -253,9 +253,9 @@ class Top(Op):
     """The k best of each row [batch, 2k]: scores, best first, then their units as the bits of an int32 each.
 
     Ties go to the lower unit, NaN counts as the highest score; beyond what is left of a row scores are -inf. shown
-    [unit] is added to x: -inf for what must never appear. filter: csr rows or None, whose entries are removed (boolean),
-    or scale a score where they are not 0 (analog). fused: x is a product (its SoftMax, with softmax) that nothing else
-    reads, of which tiles are made, ranked and forgotten.
+    [unit] is added to x: -inf for what must never appear. filter: csr rows or None; what they store is removed
+    (boolean), or scales the score and is removed where it is 0 (analog). fused: x is a product (with softmax, what goes
+    into one) that nothing else reads: its tiles are made, ranked and forgotten.
     """
 
     x: Op
@@ -263,6 +263,11 @@ class Top(Op):
     filter: Op | None
     softmax: bool = False
     fused: bool = False
+
+    @property
+    def k(self) -> int:
+        """How many are chosen."""
+        return (self.type.axes[1].size or 0) // 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from nnlang.runtime.metrics import Ints, Rows, Scores, holdout, popularity, scor
 from nnlang.runtime.model import Model
 from nnlang.runtime.predict import (
     Recommender,
-    best,
+    Wanted,
     input_layer,
     is_analog,
     judge_signals,
@@ -29,6 +29,7 @@ from nnlang.runtime.predict import (
     signal_set,
     unlabelled,
 )
+from nnlang.runtime.recs import Top
 from nnlang.runtime.signals import decoded, encoded, read_signals, vocabulary
 from nnlang.runtime.vocabulary import Vocabulary
 
@@ -125,8 +126,8 @@ def evaluate(
     removed = Filter(seen.take(judged), FilterMode.REMOVE)
     names = [signals.samples[user] for user in judged.tolist()]
     shown = signal_set(source, signals.rows.take(judged), uses_values)
-    scores = Recommender(model, batch, device).scores({shown.name: shown}, target)
-    ranked = _ranked(scores, len(judged), k, unlabelled(outputs, target), removed, names)
+    wanted = Wanted(k, unlabelled(outputs, target), removed, names)
+    ranked = _ranked(Recommender(model, batch, device).best({shown.name: shown}, target, wanted), len(judged), k)
     found = judge(ranked, seen, relevant, judged, features=sum(1 for name in outputs if name))
     return replace(found, notices=tuple(report.diagnostics))
 
@@ -151,25 +152,18 @@ def measure(
     rows = Rows(np.append(targets.start, targets.end[-1:]), targets.index.astype(np.int64))
     relevant = rows if targets.row is None else rows.take(targets.row)
     inputs = {layer.dataset: datasets[layer.dataset] for layer in model.network.inputs}
-    scores = Recommender(model, batch, device).scores(inputs, target)
     names = [str(example) for example in range(relevant.count)]
-    ranked = _ranked(scores, relevant.count, k, torch.empty(0, dtype=torch.int64), None, names)
+    wanted = Wanted(k, torch.empty(0, dtype=torch.int64), None, names)
+    ranked = _ranked(Recommender(model, batch, device).best(inputs, target, wanted), relevant.count, k)
     return score(ranked, relevant, target.units, truncate=False)
 
 
-def _ranked(
-    batches: Iterator[tuple[int, torch.Tensor]],
-    count: int,
-    k: int,
-    hidden: torch.Tensor,
-    removed: Filter | None,
-    names: Sequence[str],
-) -> Ints:
+def _ranked(batches: Iterator[tuple[int, Top]], count: int, k: int) -> Ints:
     """The best k of each example, int64 [count, k], -1 in empty places."""
     ranked = np.full((count, k), -1, dtype=np.int64)
-    for first, scores in batches:
-        found = best(scores, k, hidden, removed, first, names[first : first + len(scores)])
-        ranked[first : first + len(scores), : found.feature.shape[1]] = found.feature
+    for first, found in batches:
+        rows, width = found.feature.shape
+        ranked[first : first + rows, :width] = found.feature
     return ranked
 
 

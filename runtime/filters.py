@@ -9,6 +9,8 @@ from enum import Enum
 import numpy as np
 import torch
 
+from nnlang.lower import FILTER
+from nnlang.runtime.dataset import DataSet, sparse_set
 from nnlang.runtime.metrics import Rows
 from nnlang.runtime.signals import Signals, read_signals
 from nnlang.runtime.vocabulary import Vocabulary
@@ -39,6 +41,10 @@ class Filter:
     def has_times(self) -> bool:
         """Whether values look like times instead of weights: then multiplying by them is surely not meant."""
         return self.mode is FilterMode.SCALE and self.largest > _TIME
+
+    def data_set(self, units: int) -> DataSet:
+        """The rows as a data set of so many units: Boolean where what is listed is removed, else analog."""
+        return sparse_set(FILTER, self.rows.start, self.rows.index, self.rows.values, width=units)
 
     def apply(self, scores: torch.Tensor, first: int) -> None:
         """Change the scores [rows, features] of samples first, first + 1, ... in place; -inf means removed."""

@@ -6,15 +6,18 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nnlang.codegen.triton.top import MOST
 from nnlang.codes import data as data_codes
 from nnlang.codes import usage as codes
 from nnlang.diagnostics import Diagnostic, Place, Report, stop
+from nnlang.lower import FILTER, Ranking
 from nnlang.network import Kind, Layer, Network
 from nnlang.runtime import indexfile
 from nnlang.runtime.dataset import DataSet, sparse_set
@@ -24,7 +27,7 @@ from nnlang.runtime.filters import Filter, FilterMode, read_filter
 from nnlang.runtime.metrics import Rows
 from nnlang.runtime.model import Model
 from nnlang.runtime.program import Program, feed_for
-from nnlang.runtime.recs import NotFinite, Precision, Top, dsstne_writer, json_writer, top, units_text
+from nnlang.runtime.recs import NotFinite, Precision, Top, chosen, dsstne_writer, json_writer, top, units_text
 from nnlang.runtime.signals import Signals, encoded, read_signals, vocabulary
 from nnlang.runtime.textdata import REASONS
 from nnlang.runtime.vocabulary import Vocabulary
@@ -92,8 +95,7 @@ def predict(
     signals = read_signals(request.signals, vocabulary(features), values=analog)
     judge_signals(request.signals, signals, report)
     inputs = signal_set(source, signals.rows, analog)
-    scores = Recommender(model, request.batch, device).scores({inputs.name: inputs}, target)
-    run = _Run(request, signals, scores, target, progress)
+    run = _Run(request, signals, Recommender(model, request.batch, device), inputs, target, progress)
     if raw:
         atomic_text(request.output, run.units())
     else:
@@ -115,7 +117,8 @@ class _Run:
 
     request: Request
     signals: Signals
-    scores: Iterator[tuple[int, torch.Tensor]]
+    recommender: Recommender
+    inputs: DataSet
     target: Layer
     progress: Progress
     written: int = 0
@@ -137,10 +140,9 @@ class _Run:
         write = (json_writer if self.request.json else dsstne_writer)(names, self.request.precision)
         if self.request.header and not self.request.json:
             yield "sample\tfeature,score:\n"
-        hidden = unlabelled(names, self.target)
-        for first, scores in self.scores:
-            samples = self.signals.samples[first : first + len(scores)]
-            found = best(scores, self.request.k, hidden, removed, first, samples)
+        wanted = Wanted(self.request.k, unlabelled(names, self.target), removed, self.signals.samples)
+        for first, found in self.recommender.best({self.inputs.name: self.inputs}, self.target, wanted):
+            samples = self.signals.samples[first : first + len(found.feature)]
             self.written += int((found.feature >= 0).sum())
             yield write(samples, found)
             self.progress(first + len(samples), len(self.signals.samples))
@@ -149,11 +151,36 @@ class _Run:
         """The text of all units of each sample, a chunk a batch."""
         if self.request.header:
             yield "sample\t" + "\t".join(str(unit) for unit in range(self.target.units)) + "\n"
-        for first, scores in self.scores:
+        for first, scores in self.recommender.scores({self.inputs.name: self.inputs}, self.target):
             samples = self.signals.samples[first : first + len(scores)]
             self.written += scores.numel()
             yield units_text(samples, scores.cpu().numpy(), self.request.precision)
             self.progress(first + len(samples), len(self.signals.samples))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is recommended: the k best after the filter, never units of `hidden`; `samples` name the examples."""
+
+    k: int
+    hidden: torch.Tensor
+    removed: Filter | None
+    samples: Sequence[str]
+
+    def of(self, scores: torch.Tensor, first: int) -> Top:
+        """The best of scores [rows, units] of samples first, first + 1, ..., which are changed."""
+        if len(self.hidden):
+            scores[:, self.hidden.to(scores.device)] = float("-inf")
+        if self.removed is not None:
+            self.removed.apply(scores, first)
+        return top(scores, self.k)
+
+    def told(self, found: Callable[[], Top], first: int) -> Top:
+        """The best of samples first, first + 1, ...; Stop for one whose scores are not finite."""
+        try:
+            return found()
+        except NotFinite as error:
+            raise stop(codes.SCORES_NOT_FINITE, sample=self.samples[first + error.row]) from error
 
 
 class Recommender:
@@ -167,15 +194,39 @@ class Recommender:
 
         The tensor stands on the device and may be changed; it is valid until the next one.
         """
-        network = _bound(_exposed(self._model.network, target), datasets)
-        examples = max(datasets[layer.dataset].facts.examples for layer in network.inputs)
-        size = min(self._batch, max(16, examples))  # one user needs no buffers for a thousand
-        program = Program.for_predict(network, self._model, size, self._device)
+        program = self._program(datasets, target)
         feed, first = feed_for(program, "predict", datasets), 0
         with program.watched():
             for part in program.parts(feed):
                 yield first, program.predict(part)[target.name]
                 first += part.rows
+
+    def best(self, datasets: Mapping[str, DataSet], target: Layer, wanted: Wanted) -> Iterator[tuple[int, Top]]:
+        """(number of the first example, its best and those of the next ones) of each batch; Stop for bad scores.
+
+        A device chooses where it computes, and all scores of a batch never exist, unless k is beyond what it can rank.
+        """
+        k = min(wanted.k, target.units)
+        if self._device.kind == "cpu" or k > MOST:
+            for first, scores in self.scores(datasets, target):
+                yield first, wanted.told(partial(wanted.of, scores, first), first)
+            return
+        removed = None if wanted.removed is None else wanted.removed.data_set(target.units)
+        stored = "" if removed is None else "boolean" if removed.facts.boolean else "analog"
+        program = self._program(datasets, target, Ranking(target.index, k, stored))
+        program.hide(wanted.hidden)
+        feed = feed_for(program, "recommend", {**datasets, **({FILTER: removed} if removed else {})})
+        first = 0
+        with program.watched():
+            for part in program.parts(feed):
+                yield first, wanted.told(partial(chosen, program.recommend(part)), first)
+                first += part.rows
+
+    def _program(self, datasets: Mapping[str, DataSet], target: Layer, ranking: Ranking | None = None) -> Program:
+        network = _bound(_exposed(self._model.network, target), datasets)
+        examples = max(datasets[layer.dataset].facts.examples for layer in network.inputs)
+        size = min(self._batch, max(16, examples))  # one user needs no buffers for a thousand
+        return Program.for_predict(network, self._model, size, self._device, ranking)
 
 
 def _bound(network: Network, datasets: Mapping[str, DataSet]) -> Network:
@@ -190,25 +241,6 @@ def _exposed(network: Network, target: Layer) -> Network:
         return network
     shown = replace(target, kind=Kind.OUTPUT, sparseness=None)
     return replace(network, layers=tuple(shown if layer is target else layer for layer in network.layers))
-
-
-def best(
-    scores: torch.Tensor,
-    k: int,
-    hidden: torch.Tensor,
-    removed: Filter | None,
-    first: int,
-    samples: Sequence[str],
-) -> Top:
-    """The k best of each row [rows, units] after the filter; `hidden` lists units that must never appear."""
-    if len(hidden):
-        scores[:, hidden.to(scores.device)] = float("-inf")
-    if removed is not None:
-        removed.apply(scores, first)
-    try:
-        return top(scores, k)
-    except NotFinite as error:
-        raise stop(codes.SCORES_NOT_FINITE, sample=samples[error.row]) from error
 
 
 def signal_set(layer: Layer, rows: Rows, analog: bool) -> DataSet:

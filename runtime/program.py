@@ -15,8 +15,8 @@ from torch import Tensor
 
 from nnlang.codegen.plan import Plan
 from nnlang.compiler import Compiled, compile_network
+from nnlang.lower import Ranking, StateInfo
 from nnlang.lower import Slot as SlotInfo
-from nnlang.lower import StateInfo
 from nnlang.network import Network, Training
 from nnlang.runtime import memory, modules, scalars
 from nnlang.runtime.dataset import DataSet
@@ -45,9 +45,11 @@ class Program:
         training: Training | None = None,
         dtype: torch.dtype = torch.float32,
         device: Device = CPU,
+        ranking: Ranking | None = None,
     ) -> None:
         self.network, self.batch, self.training, self.dtype, self.device = network, batch, training, dtype, device
-        self.compiled: Compiled = compile_network(network, entries, batch, training, device.options)
+        self.ranking = ranking
+        self.compiled: Compiled = compile_network(network, entries, batch, training, device.options, ranking)
         self._scalars = scalars.of_network(network) | (scalars.of_training(training) if training else {})
         memory.check(self._plan_for, batch, device)
         self.states: dict[StateInfo, Tensor] = {}
@@ -62,7 +64,8 @@ class Program:
         if rows == self.batch:
             return largest(self.compiled)
         entries = list(self.compiled.plans)
-        return largest(compile_network(self.network, entries, rows, self.training, self.device.options))
+        made = compile_network(self.network, entries, rows, self.training, self.device.options, self.ranking)
+        return largest(made)
 
     def _executor(self) -> Executor:
         plans, source = self.compiled.plans, self.compiled.source
@@ -77,9 +80,11 @@ class Program:
         return memory.watched(self._plan_for, self.batch, self.device)
 
     @classmethod
-    def for_predict(cls, network: Network, model: Model, batch: int, device: Device = CPU) -> Program:
-        """The program that predicts with a model's weights."""
-        program = cls(network, ["predict"], batch, device=device)
+    def for_predict(
+        cls, network: Network, model: Model, batch: int, device: Device = CPU, ranking: Ranking | None = None
+    ) -> Program:
+        """The program that predicts with a model's weights; with a ranking it recommends."""
+        program = cls(network, ["recommend" if ranking else "predict"], batch, device=device, ranking=ranking)
         program.load(model)
         return program
 
@@ -122,6 +127,18 @@ class Program:
         with torch.inference_mode():
             found = self.run("predict", part)
         return {layer.name: value[: part.rows] for layer, value in zip(self.network.outputs, found, strict=True)}
+
+    def recommend(self, part: Any) -> Tensor:
+        """The best units of each row [rows, 2k]: a view until the next call; recs.chosen reads it."""
+        with torch.inference_mode():
+            (found,) = self.run("recommend", part)
+        return found[: part.rows]
+
+    def hide(self, units: Tensor) -> None:
+        """Never recommends units of the ranked layer, from now on."""
+        for info, tensor in self.states.items():
+            if info.owner == "shown":
+                tensor[units.to(tensor.device)] = float("-inf")
 
     def initialise(self, seed: int) -> None:
         """Fills every state with its start: weights by their scheme, biases, batch norm; optimiser states are 0."""
@@ -171,7 +188,7 @@ def largest(compiled: Compiled) -> Plan:
 
 def feed_for(program: Program, entry: str, datasets: Mapping[str, DataSet], *, shuffled: bool = False) -> Any:
     """The feed that an entry point of a program needs, on its device; `shuffled`: it will be asked for other orders."""
-    by_unit, slots, device = entry != "predict", program.slots(entry), program.device
+    by_unit, slots, device = entry not in ("predict", "recommend"), program.slots(entry), program.device
     if device.kind == "cpu":
         budget = None if by_unit else 0  # who predicts comes by once: nothing is kept for a second time
         return Feed(program.network, slots, datasets, by_unit=by_unit, dtype=program.dtype, budget=budget)
@@ -197,7 +214,7 @@ def state_name(info: StateInfo) -> str:
 def _find(model: Model, info: StateInfo) -> NDArray[np.float32] | None:
     if info.owner == "bn" and info.part in NORM_START:
         return model.batch_norm[info.index][info.part]
-    if info.part:
+    if info.part or info.owner == "shown":
         return model.state.get(state_name(info))
     return {"weight": model.weights, "bias": model.biases}[info.owner][info.index]
 

@@ -56,6 +56,17 @@ def top(scores: torch.Tensor, k: int) -> Top:
     return Top(index.cpu().numpy(), values.cpu().numpy())
 
 
+def chosen(packed: torch.Tensor) -> Top:
+    """The best as the program of a device gives them: float32 [rows, 2k], scores beside the bits of int32 features.
+
+    Raises NotFinite for a row whose scores held NaN or +inf.
+    """
+    values, bits = packed.to("cpu", copy=True).chunk(2, dim=1)
+    _refuse_not_finite(values[:, 0])
+    index = bits.view(torch.int32).long().masked_fill(torch.isneginf(values), -1)
+    return Top(index.numpy(), values.numpy())
+
+
 def _refuse_not_finite(best: torch.Tensor) -> None:
     bad = (torch.isnan(best) | torch.isposinf(best)).nonzero().flatten()
     if len(bad):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nnlang.definition import check
-from nnlang.lower import Lowered
+from nnlang.lower import Lowered, Ranking
 from nnlang.network import Network, Optimizer, Training
 from nnlang.runtime import interpreter, scalars
 from nnlang.runtime.dataset import DataSet, dense_set, sparse_set
@@ -83,6 +83,34 @@ def checks(device: Device) -> Iterator[Check]:
         network = check(Source(name, DEFINITIONS[name]), facts, need_shapes=True).network
         assert network is not None
         yield _checked(network, entry, Training(OPTIMIZERS[name], alpha=0.1), sets, device)
+    if device.kind != "cpu":  # which ranks scores that exist, with no kernel of its own
+        yield ranking(device)
+
+
+def ranking(device: Device) -> Check:
+    """The check of the kernels that rank units where their scores are made."""
+    sets = _data()
+    facts = {data.name: data.facts for data in sets.values()}
+    network = check(Source("sparse", DEFINITIONS["sparse"]), facts, need_shapes=True).network
+    assert network is not None
+    training, k = Training(), 5
+    plain = Program(network, ["predict"], BATCH, training)
+    (scores,) = _expected(plain, plain.compiled.lowered["predict"], {}, sets)[:1]
+    program = Program(network, ["recommend"], BATCH, device=device, ranking=Ranking(network.outputs[0].index, k))
+    for info in program.states.keys() & plain.states.keys():
+        program.states[info].copy_(plain.states[info])
+    with program.watched():
+        part = next(iter(program.parts(feed_for(program, "recommend", sets))))
+        first, second = (program.recommend(part).cpu().clone() for _ in range(2))
+    best = scores.topk(k, dim=1).values
+    units = first[:, k:].contiguous().view(torch.int32).long()
+    return Check(
+        f"{network.name}, recommend",
+        tuple(sorted({launch.kind for launch in program.compiled.plans["recommend"].launches})),
+        max(_distance(first[:, :k], best), _distance(scores.gather(1, units), best)),
+        TOLERANCES[device.options.precision],
+        torch.equal(first.view(torch.int32), second.view(torch.int32)),
+    )
 
 
 def _data() -> dict[str, DataSet]:

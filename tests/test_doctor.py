@@ -24,7 +24,8 @@ def test_every_kind_of_kernel_is_right_and_repeats_itself(kind: str) -> None:
         pytest.skip(str(stopped))
     found = list(selfcheck.checks(device))
     assert [check.name for check in found if not check.passed] == []
-    assert {launch for check in found for launch in check.kinds} == set(LAUNCHES)
+    kinds = set(LAUNCHES) - ({"top"} if kind == "cpu" else set())
+    assert {launch for check in found for launch in check.kinds} == kinds
     assert min(check.distance for check in found) > 0
 
 

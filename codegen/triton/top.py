@@ -4,6 +4,7 @@ each chunk only what can still be among the best is kept. All scores of a batch 
 
 from __future__ import annotations
 
+from nnlang.codegen.grid import RANKED, room
 from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.dense import address
 from nnlang.codegen.triton.kernel import Kernel, Scope, Text, indented, part, slot
@@ -12,8 +13,7 @@ from nnlang.codegen.triton.rows import add_normaliser, grain_holes
 from nnlang.codegen.triton.walk import LOGITS, Place, add_tiles, normalised, over_chunks, tile_of
 from nnlang.ops import Feed, Matmul, Top
 
-MOST = 1024  # units that can be ranked so: a program sorts at least as many keys more in its registers
-BLOCK = 512  # scores that a program looks at in one go
+MOST = 1024  # units that can be ranked so: twice as many keys are sorted in the registers of one program
 
 RANK = '''
 @triton.jit
@@ -79,7 +79,7 @@ def top(scope: Scope, launch: Launch) -> Text:
     text, units = Text(), op.x.type.axes[1].size or 0
     inner = op.x.a.type.axes[1].size or 0 if isinstance(op.x, Matmul) else 0
     place = Place(units, inner, launch.chunk or units, scope.tiles)
-    text.lines.append(f"listed = block.scratch('listed', m, {2 << _room(op)})  # keys of 64 bits")
+    text.lines.append(f"listed = block.scratch('listed', m, {2 << room(op.k)})  # keys of 64 bits")
     text.lines.append("state = block.scratch('state', m, 2)  # of each list: its length, the last of the best")
     if op.fused:
         text.lines.append(f"d = block.scratch('d', m, {place.width})")
@@ -94,16 +94,10 @@ def top(scope: Scope, launch: Launch) -> Text:
     return text
 
 
-def _room(op: Top) -> int:
-    """Of a list, as a power of two: the best, and whatever a block can add."""
-    return ((op.type.axes[1].size or 0) // 2 + BLOCK - 1).bit_length()
-
-
 def _sizes(op: Top) -> dict[str, object]:
     """How many are looked for, and how large the lists are."""
-    k = (op.type.axes[1].size or 0) // 2
-    log_best, log_room = (k - 1).bit_length(), _room(op)
-    return {"k": k, "best": 1 << log_best, "room": 1 << log_room, "log_best": log_best, "log_room": log_room}
+    log_best, log_room = (op.k - 1).bit_length(), room(op.k)
+    return {"k": op.k, "best": 1 << log_best, "room": 1 << log_room, "log_best": log_best, "log_room": log_room}
 
 
 def _tile(scope: Scope, launch: Launch, op: Top, place: Place, suffix: str) -> tuple[LossText, dict[str, object]]:
@@ -150,7 +144,7 @@ def _rank(text: Text, scope: Scope, launch: Launch, op: Top, place: Place) -> No
     kernel.number("first")
     kernel.number("last")
     emitted = kernel.emit(RANK, **holes)
-    text.add(emitted, kernel.launch_rows(BLOCK))
+    text.add(emitted, kernel.launch_rows(RANKED))
 
 
 def _order(text: Text, scope: Scope, launch: Launch, op: Top) -> None:
@@ -159,7 +153,7 @@ def _order(text: Text, scope: Scope, launch: Launch, op: Top) -> None:
     kernel.block("live")
     dest = kernel.pointer(scope.buffers[op])
     holes = {name: kernel.pointer(name) for name in ("listed", "state")}
-    emitted = kernel.emit(ORDER, dest=dest, pair=op.type.axes[1].size, **holes, **_sizes(op))
+    emitted = kernel.emit(ORDER, dest=dest, pair=2 * op.k, **holes, **_sizes(op))
     text.add(emitted, kernel.launch_rows())
 
 

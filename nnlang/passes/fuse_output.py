@@ -109,7 +109,9 @@ def _is_judged(product: Matmul, readers: dict[Op, list[Op]]) -> bool:
     """Whether a product, or its SoftMax, is compared with targets: an output's is, for its delta at least."""
     a = next((s for s in readers[product] if isinstance(s, Softmax)), product)
     units = product.type.axes[1]
-    return any(isinstance(x, Feed) and x.part == "rows" and units in x.type.axes for v in readers[a] for x in operands(v))
+    return any(
+        isinstance(x, Feed) and x.part == "rows" and units in x.type.axes for v in readers[a] for x in operands(v)
+    )
 
 
 def _legal(
