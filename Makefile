@@ -11,7 +11,7 @@ BENCH_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 # A process for each core and one thread in each: threads of several processes would wait for one another.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install -c constraints.txt $(PIP_ARGS)
 
 .DEFAULT_GOAL := help

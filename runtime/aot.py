@@ -33,7 +33,6 @@ from nnlang.runtime.dataset import DataSet
 from nnlang.runtime.devices import Device
 from nnlang.runtime.executor import DeviceExecutor
 from nnlang.runtime.files import atomic_write, is_sealed, seal, write_text
-from nnlang.runtime.modulecheck import check
 from nnlang.runtime.resources import LIMITS
 
 META = torch.device("meta")
@@ -73,9 +72,12 @@ class Kernel:
 def launches(compiled: Compiled, entry: str, batch: int) -> list[Launch]:
     """What an entry point of a module launches at a batch size, each kind of launch once, in order."""
     module = modules.load(compiled.source)
+    from triton.runtime.jit import JITFunction
+
     found: dict[Launch, None] = {}
-    for name in check(compiled.source):
-        setattr(module, name, _Recorder(name, getattr(module, name).params, found))
+    for name, kernel in list(vars(module).items()):
+        if isinstance(kernel, JITFunction):
+            setattr(module, name, _Recorder(name, kernel.params, found))
     low = compiled.lowered[entry]
     states = [torch.empty(s.shape[::-1] if s.transposed else s.shape, device=META) for s in low.states]
     executor = DeviceExecutor(module, compiled.plans, batch, Device(torch=META))

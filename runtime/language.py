@@ -164,8 +164,8 @@ def exchange(x, STRIDE: tl.constexpr, RUN: tl.constexpr):
     pairs = tl.reshape(x, [x.shape[0] // (2 * STRIDE), 2, STRIDE])
     other = tl.sum(pairs, axis=1)[:, None, :] - pairs  # it may overflow, and is exact all the same
     rises = tl.arange(0, x.shape[0] // (2 * STRIDE)) * (2 * STRIDE) // RUN % 2
-    wrong = (pairs < other) != ((rises[:, None] + tl.arange(0, 2)[None, :]) % 2 == 1)[:, :, None]
-    return tl.reshape(tl.where(wrong, other, pairs), [x.shape[0]])
+    low = (rises[:, None] + tl.arange(0, 2)[None, :]) % 2 == 1  # the right one where a run falls, else the left one
+    return tl.reshape(tl.where((pairs < other) != low[:, :, None], other, pairs), [x.shape[0]])
 
 
 @triton.jit

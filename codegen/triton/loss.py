@@ -84,7 +84,7 @@ def sparse_loss(loss: LossText, op: Walk, delta: Stored) -> list[str]:
         read, names = _entry_names(loss, op.value.args, "e")
         change = triton(call("sub", op.value.stored, op.value.absent), names)
         body += [*read, f"tl.store({kernel.pointer('changes')} + order - base, {change}, mask=here)"]
-    read, names = _entry_names(loss, delta.args, "x")
+    read, names = _entry_names(loss, delta.args, "y")
     stored = f"{triton(delta.stored, names)}"
     if is_activation(delta):
         return [*lines, *loss.entries(delta.feed, [*body, *read, f"tl.store(place, {stored}, mask=here)"])]
