@@ -158,7 +158,7 @@ def check_pieces(bags: Tensor, pieces: Tensor, edges: Tensor, capacity: int) -> 
 
 @on_each_device
 @given(case=fed(), m=st.integers(1, 12), seed=st.integers(0, 99), where=st.sampled_from(("resident", "streamed")))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_batch_is_that_of_the_cpu(device: torch.device, case: Fed, m: int, seed: int, where: str) -> None:
     if where == "resident":
         return check_epochs(case, case.device(m, device), m, seed)
