@@ -6,9 +6,19 @@ anything has run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nnlang.ops import Op
+
+# What each entry point of a module says that it gives.
+DOCS: Mapping[str, str] = {
+    "predict": "The outputs of a batch.",
+    "recommend": "The best units of each row: [m, 2k] their scores, then their numbers as the bits of int32.",
+    "step": "One training step: each row's error; the states are updated in place.",
+    "gradient": "Each row's error and the mean gradients, in validation mode; nothing is updated.",
+    "evaluate": "Each row's error, in validation mode; nothing is updated.",
+}
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parent.parent
 GPUS = TARGETS[1:-1]
 ENTRIES = ("step", "gradient", "recommend")
 BATCH = 256
-SPARED = {"cuda:100": 16}  # bytes: two registers that ptxas keeps on the stack where that makes room for another block
+SPARED = {"cuda:100": 96}  # bytes: ptxas keeps registers on the stack there where that makes room for another block
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from nnlang.codegen.cpu.launches import LAUNCHES
 from nnlang.codegen.cpu.operands import Scope, indented, scalar
-from nnlang.codegen.plan import Buffer, Launch, Plan
+from nnlang.codegen.plan import DOCS, Buffer, Launch, Plan
 from nnlang.ops import Feed, Op, Result, Scalar, State, Walk, topological
 
 KERNELS = (
@@ -41,13 +41,6 @@ def {entry}(s, x, block):
 {launches}
     return ({results})
 '''
-
-DOCS: Mapping[str, str] = {
-    "predict": "The outputs of a batch.",
-    "step": "One training step: each row's error; the states are updated in place.",
-    "gradient": "Each row's error and the mean gradients, in validation mode; nothing is updated.",
-    "evaluate": "Each row's error, in validation mode; nothing is updated.",
-}
 
 
 def emit(plans: Sequence[tuple[Plan, tuple[Op, ...], frozenset[int]]]) -> str:

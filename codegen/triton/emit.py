@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from nnlang.codegen.plan import Buffer, Launch, Plan
+from nnlang.codegen.plan import DOCS, Buffer, Launch, Plan
 from nnlang.codegen.triton import dense, elementwise, reductions, sparse
 from nnlang.codegen.triton.kernel import Scope, Text, indented, wrapped
 from nnlang.codegen.triton.tiles import Tiles
@@ -41,14 +41,6 @@ def {entry}(s, x, block):
 {launches}
     return ({results})
 '''
-
-DOCS: Mapping[str, str] = {
-    "predict": "The outputs of a batch.",
-    "recommend": "The best units of each row: [m, 2k] their scores, then their numbers as the bits of int32.",
-    "step": "One training step: each row's error; the states are updated in place.",
-    "gradient": "Each row's error and the mean gradients, in validation mode; nothing is updated.",
-    "evaluate": "Each row's error, in validation mode; nothing is updated.",
-}
 
 LAUNCHES: Mapping[str, Callable[[Scope, Launch], Text]] = {
     "assign": elementwise.assign,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from nnlang.codegen.grid import gather_leaves
 from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.dense import store
-from nnlang.codegen.triton.elementwise import update_lines
+from nnlang.codegen.triton.elementwise import MATRIX, update_lines
 from nnlang.codegen.triton.expressions import triton
 from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, indented, part, slot
 from nnlang.ops import BATCH, Denoise, Densify, GatherSum, Op, SegmentSum, State, Stored, Update
@@ -145,22 +145,10 @@ def _segments(scope: Scope, launch: Launch, op: SegmentSum, end: object, result:
     return text
 
 
-ROWS = '''
-@triton.jit
-def {name}({params}, BM: tl.constexpr, BN: tl.constexpr):
-    """{doc}"""
-{prologue}
-    rows = tl.program_id(0){wide} * BM + tl.arange(0, BM)
-    cols = tl.program_id(1) * BN + tl.arange(0, BN)
-    mask = {mask}
-{body}
-'''
-
-
 def _over_rows(text: Text, kernel: Kernel, frame: Frame, body: list[str], m: str, n: int, doc: str) -> None:
     tile = kernel.scope.tiles["rows" if m == "m" else "units"].over(n)
     grid = kernel.grid((m, str(n)), tile)
-    text.add(kernel.emit(ROWS, doc=doc, mask=frame.here(), body=indented(body)), kernel.launch(grid, tile))
+    text.add(kernel.emit(MATRIX, doc=doc, mask=frame.here(), body=indented(body)), kernel.launch(grid, tile))
 
 
 def _begin(kernel: Kernel, feed: Op, side: Side, width: int) -> str:
