@@ -32,7 +32,6 @@ ROOT = Path(__file__).parent.parent
 GPUS = TARGETS[1:-1]
 ENTRIES = ("step", "gradient", "recommend")
 BATCH = 256
-SPARED = {"cuda:100": 96}  # bytes: ptxas keeps registers on the stack there where that makes room for another block
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +134,7 @@ def test_every_skeleton_compiles_for_every_gpu_and_spills_nothing(folder: Path) 
     for target in GPUS:
         found = {row["kernel"]: row for row in rows if row["target"] == target}
         assert {what[name] for name in found} == set(what.values())
-        assert [row for row in found.values() if row["spills"] > SPARED.get(target, 0)] == []
+        assert [row for row in found.values() if row["spills"]] == []
         assert all(row["registers"] > 0 and 0 < row["occupancy"] <= 1 for row in found.values())
         products = {name for name in found if "tl.dot" in ast.unparse(functions[name])}
         assert {name for name, row in found.items() if row["matrix"]} == products

@@ -211,6 +211,8 @@ BAD_TABLES = {
     '{"linear": {"BM": 96}}': "power of two",
     '{"linear": {"BM": 32}}': "at least 64",
     '{"pieces": {"warps": 64}}': "from 1 to 32",
+    '{"linear": {"warps": 16}}': "from 1 to 8",
+    '{"elements": {"BM": 1024, "BN": 1024}}': "no program holds more",
     '{"pieces": {"stages": true}}': "integer",
 }
 

@@ -31,7 +31,7 @@ Tiles = Mapping[str, Tile]
 
 # Chosen by the registers and spills that the compiler reports; a measured table comes from `nnlang tune`.
 DEFAULTS: Tiles = {
-    "linear": Tile(64, 64, 4, 3),
+    "linear": Tile(64, 64, 8, 3),
     "linear_update": Tile(64, 64, 8, 3),
     "walk_logits": Tile(128, 64, 8, 3),
     "walk_back": Tile(128, 128, 8, 3),
@@ -42,6 +42,7 @@ DEFAULTS: Tiles = {
     "elements": Tile(8, 256, 4, 1),
 }
 
+LARGEST = 1 << 16  # elements of a tile: beyond them compilers take minutes, and registers are long full
 PRODUCTS = ("linear", "linear_update", "walk_logits", "walk_back", "walk_update")
 SMALLEST = {"BM": 64, "BN": 64, "warps": 4}  # of a product: the matrix instructions of every tile are then the same
 
@@ -75,7 +76,10 @@ def _tile(kind: str, row: object) -> Tile:
             raise MalformedError(f"`{name}` of `{kind}` is a power of two")
         if kind in PRODUCTS and value < SMALLEST.get(name, 1):
             raise MalformedError(f"`{name}` of `{kind}` is at least {SMALLEST[name]}")
-    return Tile(**{**asdict(DEFAULTS[kind]), **row})
+    tile = Tile(**{**asdict(DEFAULTS[kind]), **row})
+    if tile.BM * tile.BN > LARGEST:
+        raise MalformedError(f"`{kind}` is {tile.BM} x {tile.BN}, no program holds more than {LARGEST} elements")
+    return tile
 
 
 def text(tiles: Tiles) -> str:
