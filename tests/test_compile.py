@@ -15,7 +15,6 @@ from nnlang.cli import run_command
 from nnlang.cli.compile import ENTRIES
 from nnlang.codegen.pipeline import TARGETS
 from nnlang.diagnostics import DEVICE, USAGE
-from tests.test_aot import SPARED
 from tests.test_examples import DEFINITIONS, ROOT, data_for
 
 MOVIELENS = ROOT / "movielens" / "config.json"
@@ -154,4 +153,4 @@ def test_every_kernel_of_the_examples_compiles_and_spills_nothing(
     done = ran(cache, path, *widths, "--target", target, "--entry", entry, "--emit", "ttir", "-o", tmp_path)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "resources.json").read_text())["kernels"]
-    assert [row for row in rows if row["spills"] > SPARED.get(target, 0)] == []
+    assert [row for row in rows if row["spills"]] == []
