@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 from nnlang.codegen import pipeline
+from nnlang.codegen.cost import ELEMENT
 from nnlang.codegen.pipeline import Options
 from nnlang.codegen.plan import Plan
 from nnlang.lower import Lowered, Ranking, Structure, lower
-from nnlang.network import Network, Training
+from nnlang.network import Footprint, Network, Training
 from nnlang.ops import dump
 from nnlang.passes import Optimised, optimise
 from nnlang.verify import verify
+
+
+LEARNED = frozenset((("weight", ""), ("bias", ""), ("bn", "scale"), ("bn", "bias")))  # owners and parts of states
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,24 @@ def compile_network(
     plans = {e.name: pipeline.plan(e, batch, options) for e in steps}
     source = pipeline.emit(steps, plans, options)
     return Compiled(lowered, optimised, plans, source, structure_key(optimised, options))
+
+
+def footprint(network: Network, training: Training) -> Footprint:
+    """What a training step takes at the training's batch size, from the plan of a GPU; sizes must be known.
+
+    Bytes are those of float32 weights; nothing is emitted or run. Raises Stop for what is not yet supported.
+    """
+    low = lower(network, "step", structure(training))
+    done = optimise(low.roots, low.pool)
+    options = Options("cuda:90")
+    step = pipeline.Entry("step", done.roots, frozenset(i for i, s in enumerate(low.states) if s.transposed))
+    plan = pipeline.plan(step, training.batch, options)
+    parameters = sum(prod(s.shape) for s in low.states if (s.owner, s.part) in LEARNED)
+    weights = ELEMENT * parameters
+    held = ELEMENT * sum(plan.slots) + plan.scratch
+    return Footprint(
+        training.batch, parameters, weights, plan.state_bytes - weights, held, plan.feed_bytes, plan.flops, plan.bytes
+    )
 
 
 def structure_key(optimised: Mapping[str, Optimised], options: Options) -> str:

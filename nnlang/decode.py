@@ -13,9 +13,9 @@ from nnlang.codes import compat
 from nnlang.codes import keys as codes
 from nnlang.diagnostics import Code, Report, at
 from nnlang.network import Kind, LayerType
-from nnlang.schema import Choice, Flag, Key, Layers, Many, Number, Option, Record, Table, Text, expects
+from nnlang.schema import Choice, Flag, Key, Layers, Many, Number, Option, Record, Table, Text, ValueType, expects
 from nnlang.source import Source, Span
-from nnlang.suggest import SUGGESTIONS, did_you_mean
+from nnlang.suggest import SUGGESTIONS, nearest
 from nnlang.syntax import (
     DEFAULTS,
     ArrayNode,
@@ -81,7 +81,8 @@ _FOUND: dict[type, str] = {
     NullNode: "null",
 }
 
-_UNQUOTED = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?|true|false")
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+_UNQUOTED = re.compile(r"-?(0|[1-9][0-9]{0,29})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
 
 _KIND_WORDS = {"I": "Input", "H": "Hidden", "O": "Output", "T": "Target"}
 _TYPE_WORDS = {"F": "FullyConnected", "C": "Convolutional", "P": "Pooling"}
@@ -93,12 +94,12 @@ class _Decoder:
         self.faulty = False
         self.suggestions = SUGGESTIONS
 
-    def nearest(self, word: str, candidates: Iterable[str]) -> str | None:
-        """Did you mean; for the first few findings only, since each looks at every candidate."""
+    def nearest(self, word: str, candidates: Iterable[str]) -> dict[str, Any]:
+        """Did you mean, as facts; for the first few findings only, since each looks at every candidate."""
         self.suggestions -= 1
-        return did_you_mean(word, candidates) if self.suggestions >= 0 else None
+        return nearest(word, candidates) if self.suggestions >= 0 else {}
 
-    def fault(self, code: Code, span: Span, *, help: str | None = None, **facts: object) -> None:
+    def fault(self, code: Code, span: Span, *, help: str | None = None, **facts: Any) -> None:
         self.faulty = self.faulty or code.severity == "error"
         self.report(code, at(self.source, span), help=help, **facts)
 
@@ -155,7 +156,7 @@ class _Decoder:
         elif home := next((where for other, where in _HOMES if other is not table and other.find(name)), None):
             self.fault(codes.KEY_ELSEWHERE, span, key=shown, what=what, where=home)
         else:
-            self.fault(codes.UNKNOWN_KEY, span, key=shown, what=what, help=self.nearest(name, table.spellings()))
+            self.fault(codes.UNKNOWN_KEY, span, key=shown, what=what, **self.nearest(name, table.spellings()))
 
     # Values
 
@@ -182,11 +183,7 @@ class _Decoder:
     def wrong_type(self, key: Key, node: Node) -> None:
         expected = expects(key.type)
         help = f"leave `{key.name}` out to take its default" if isinstance(node, NullNode) else None
-        if (
-            isinstance(node, StringNode)
-            and _UNQUOTED.fullmatch(node.value)
-            and not isinstance(key.type, Record | Layers)
-        ):
+        if isinstance(node, StringNode) and _is_quoted(key.type, node.value):
             help = f"write {node.value} without quotes"
         self.fault(codes.WRONG_TYPE, node.span, help=help, key=key.name, expected=expected, found=_FOUND[type(node)])
 
@@ -219,8 +216,8 @@ class _Decoder:
         if option is None:
             word = node.value if len(node.value) <= 60 else node.value[:57] + "..."
             options = ", ".join(o.spelling for o in kind.accepted)
-            help = self.nearest(node.value, kind.spellings())
-            self.fault(codes.UNKNOWN_VALUE, node.span, help=help, value=word, what=kind.what, options=options)
+            near = self.nearest(node.value, kind.spellings())
+            self.fault(codes.UNKNOWN_VALUE, node.span, value=word, what=kind.what, options=options, **near)
             return None
         if option.reason:
             what = kind.what[0].upper() + kind.what[1:]
@@ -260,17 +257,11 @@ class _Decoder:
             case Record(table) if isinstance(node, ObjectNode):
                 return self.record(table, node, name)
         if kind.word and isinstance(node, StringNode):
-            help = self.nearest(node.value, [kind.word])
-            if _UNQUOTED.fullmatch(node.value):
-                help = f"write {node.value} without quotes"
-            self.fault(
-                codes.UNKNOWN_VALUE,
-                node.span,
-                help=help or f"write {expects(kind)}",
-                value=node.value[:60],
-                what=f"value of `{key.name}`",
-                options="",
-            )
+            near = {"help": f"write {expects(kind)}"} | self.nearest(node.value, [kind.word])
+            if _is_quoted(kind, node.value):
+                near = {"help": f"write {node.value} without quotes"}
+            what = f"value of `{key.name}`"
+            self.fault(codes.UNKNOWN_VALUE, node.span, value=node.value[:60], what=what, options="", **near)
         else:
             self.wrong_type(key, node)
         return None
@@ -320,6 +311,18 @@ class _Decoder:
         return ast.Layer(span=node.span, position=place, **values)
 
 
+def _is_quoted(kind: ValueType, text: str) -> bool:
+    """Whether a string holds what a key of this type takes without quotes."""
+    match kind:
+        case Number():
+            return _UNQUOTED.fullmatch(text) is not None
+        case Flag():
+            return text in ("true", "false")
+        case Many(of):
+            return _is_quoted(of, text)
+    return False
+
+
 def default_kind(place: int, count: int) -> Kind:
     """The kind of a layer that gives none: by its zero-based place in the list (dsstne.md 1.3)."""
     if place == 0:
@@ -345,15 +348,12 @@ def _nature(node: Node, place: int, count: int) -> tuple[str | None, str | None]
 
 def _version(decoder: _Decoder, key: Key, member: Member) -> dict[str, Any] | None:
     node = member.value
-    if not isinstance(node, StringNode):
+    if not isinstance(node, StringNode) or not _DECIMAL.fullmatch(node.value):
         return None
-    try:
-        value = float(node.value)
-    except ValueError:
-        return None
-    if not isinstance(key.type, Number) or not key.type.holds(value):
+    if not re.fullmatch(key.pattern, node.value):
         decoder.fault(codes.OUT_OF_RANGE, node.span, key=key.name, value=node.value, expected=expects(key.type))
         return {}
+    value = float(node.value)
     decoder.fault(compat.VERSION_STRING, node.span, value=f"{value:g}")
     return {key.field: Written(value, node.span, member.name.span)}
 

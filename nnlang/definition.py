@@ -12,7 +12,7 @@ from nnlang.diagnostics import Report
 from nnlang.network import DataFacts, Network
 from nnlang.resolve import resolve, resolve_training
 from nnlang.source import Source
-from nnlang.syntax import DEFAULTS, Comment, Limits, read, read_source
+from nnlang.syntax import DEFAULTS, Comment, Document, Limits, Node, read, read_source
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Checked:
     training: dict[str, object]  # what `TrainingParameters` says, by the field names of network.Training
     report: Report
     comments: tuple[Comment, ...] = ()
+    root: Node | None = None  # the text's tree
 
 
 def check(
@@ -40,13 +41,25 @@ def check(
     are an error (training) or simply have no size yet (lint).
     """
     report = Report()
-    document = read(source, report, limits)
+    return meaning(source, read(source, report, limits), report, data, need_shapes=need_shapes, limits=limits)
+
+
+def meaning(
+    source: Source,
+    document: Document,
+    report: Report,
+    data: Mapping[str, DataFacts] | None = None,
+    *,
+    need_shapes: bool,
+    limits: Limits = DEFAULTS,
+) -> Checked:
+    """The same for a text that has been read already; `report` holds what reading it found."""
     definition = decode(document.root, source, report, limits) if document.root is not None else None
     network = None
     if definition is not None:
         network = resolve(definition, data or {}, report, need_shapes=need_shapes)
     training = resolve_training(definition.training) if definition is not None else {}
-    return Checked(source, definition, network, training, report, document.comments)
+    return Checked(source, definition, network, training, report, document.comments, document.root)
 
 
 def load(

@@ -7,7 +7,7 @@ Phases collect diagnostics in a `Report` and go on; a phase that cannot go on ra
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -60,7 +60,7 @@ class Diagnostic:
 
     code: Code
     place: Place | None = None
-    facts: dict[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
     help: str | None = None
 
     def words(self, template: str) -> str:
@@ -129,6 +129,15 @@ def _order(d: Diagnostic) -> tuple[str, int, int]:
 def printable(text: str) -> str:
     """The text with control, bidirectional and other invisible characters escaped, so that no name can fake output."""
     return "".join(c if c == " " or unicodedata.category(c)[0] not in "CZ" else f"\\u{ord(c):04x}" for c in text)
+
+
+def bytes_text(size: float) -> str:
+    """A number of bytes for people: `3.2 MB` (powers of 1000)."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError
 
 
 def render(diagnostics: Iterable[Diagnostic]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nnlang import ast, schema
 from nnlang.codes import compat
 from nnlang.codes import names as codes
 from nnlang.diagnostics import Report, at
-from nnlang.network import Activation, DataFacts, ErrorFunction
+from nnlang.network import Activation, DataFacts, ErrorFunction, Layer, LayerType, Network
 
 _PROBABILITIES = frozenset((Activation.SIGMOID, Activation.SOFTMAX))
 _REFUSED = frozenset((Activation.PRELU, Activation.RELUMAX, Activation.LINEARMAX))
@@ -54,6 +56,17 @@ def target_refusal(function: ErrorFunction, facts: DataFacts) -> str:
     if function is ErrorFunction.DSMCE and facts.boolean:
         return "they have no values to scale by; give an analog data set, or use ScaledMarginalCrossEntropy"
     return ""
+
+
+def not_yet(network: Network, *, training: bool = True) -> Iterator[tuple[Layer, str]]:
+    """Layers that are understood, but that no kernel computes yet, each with what it is about them."""
+    for layer in network.layers:
+        if layer.type is not LayerType.FULLY_CONNECTED:
+            yield layer, f"layers of Type {layer.type.name.title()}"
+        elif layer.activation in _REFUSED:
+            yield layer, f"the activation {layer.activation.name.title()}"
+        elif training and layer.activation is Activation.SOFTMAX and layer.dropout > 0:
+            yield layer, "SoftMax outputs with pDropout"
 
 
 def spelling(function: ErrorFunction) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nnlang.codes import training as codes
-from nnlang.diagnostics import stop
 from nnlang.expressions import Const, Expr, Var, call, substitute
 from nnlang.formulas import ACTIVATIONS, CLASS_COEFFICIENT, CLASS_VALUE, LOSSES, MARGINS, dropout
 from nnlang.network import Activation, ErrorFunction, Layer, Loss
@@ -19,8 +17,6 @@ CLASSES = (ErrorFunction.CROSS_ENTROPY, ErrorFunction.SMCE, ErrorFunction.DSMCE)
 
 def output_delta(forward: Forward, layer: Layer) -> tuple[Op, Op]:
     """The delta [batch, unit] by the pre-activation, per example, not over the batch; each row's error [batch]."""
-    if layer.activation is Activation.SOFTMAX and layer.index in forward.masks:
-        raise stop(codes.NOT_YET_SUPPORTED, name=layer.name, what="SoftMax outputs with pDropout")
     values, formulas = _targets(forward, layer)
     bound = _parameters(forward, layer, values)
     if layer.activation is Activation.SOFTMAX and forward.network.loss.function in CLASS_COEFFICIENT:

@@ -13,7 +13,8 @@ from nnlang.codes import training as codes
 from nnlang.diagnostics import stop
 from nnlang.expressions import Var, call, substitute
 from nnlang.formulas import ACTIVATIONS, BATCH_NORM_EPSILON, dropout
-from nnlang.network import Activation, Kind, Layer, LayerType, Network, Optimizer, Weight
+from nnlang.legality import not_yet
+from nnlang.network import Activation, Kind, Layer, Network, Optimizer, Weight
 from nnlang.ops import (
     BATCH,
     SCALAR,
@@ -114,13 +115,12 @@ class Lowered:
 
 
 def lower(network: Network, entry: str, structure: Structure | None = None) -> Lowered:
-    """The DAG of one entry point. Raises Stop for layer types that are not yet supported."""
+    """The DAG of one entry point. Raises Stop for what is not yet supported."""
     from nnlang.training import step_roots
 
     assert entry in (*ENTRIES, "recommend")
-    for layer in network.layers:
-        if layer.type is not LayerType.FULLY_CONNECTED:
-            raise stop(codes.NOT_YET_SUPPORTED, name=layer.name, what=f"layers of Type {layer.type.name.title()}")
+    for layer, what in not_yet(network, training=entry in ("step", "gradient", "evaluate")):
+        raise stop(codes.NOT_YET_SUPPORTED, name=layer.name, what=what)
     low = Lowered(entry, Pool())
     forward = Forward(network, low, training=entry == "step")
     forward.run()
@@ -280,8 +280,6 @@ class Forward:
     def _activation(self, layer: Layer, value: Op) -> Op:
         if layer.activation is Activation.SOFTMAX:
             return self.pool.make(Softmax(value.type, value))
-        if layer.activation not in ACTIVATIONS:
-            raise stop(codes.NOT_YET_SUPPORTED, name=layer.name, what=f"the activation {layer.activation.name.title()}")
         row = ACTIVATIONS[layer.activation]
         slope = substitute(row.slope, {"a": Var("y")})
         return named(self.pool, row.value, {"z": value, **self.parameters(layer)}, {"z": slope})

@@ -237,6 +237,33 @@ def _text(value: object) -> str:
 
 
 @dataclass(frozen=True)
+class Footprint:
+    """What training a network takes at a batch size: numbers learned, bytes held, work of one step (computed, not run)."""
+
+    batch: int
+    parameters: int
+    weights: int  # bytes of the parameters
+    state: int  # bytes of the optimiser's state
+    activations: int  # bytes of everything computed in a step that is stored
+    feed: int  # bytes of a batch of data
+    flops: float
+    traffic: float  # bytes read and written
+
+    @property
+    def memory(self) -> int:
+        """Bytes held at most on one device."""
+        return self.weights + self.state + self.activations + self.feed
+
+    def devices(self, memory: int) -> int | None:
+        """How many devices of some memory would hold it: weights, state and data divided, activations on each.
+
+        None where the activations alone are too large for any number.
+        """
+        room = memory - self.activations
+        return None if room <= 0 else max(1, -(-(self.weights + self.state + self.feed) // room))
+
+
+@dataclass(frozen=True)
 class Training:
     """Settings of one training run, from `TrainingParameters`, a job file or flags (dsstne.md 5.4, 10.4)."""
 

@@ -25,6 +25,7 @@ class Repair:
     give_up: bool = False
 
 
+_STAND_INS = (";", ")")  # words that stand where a comma or a closing bracket should
 _CLOSER = {"LBRACE": "}", "LBRACKET": "]"}
 _TYPES = {"}": "RBRACE", "]": "RBRACKET"}
 _PUNCTUATION = {"_COMMA": "a comma", "_COLON": "a colon", "RBRACE": "`}`", "RBRACKET": "`]`"}
@@ -85,13 +86,17 @@ def _closing(accepted: frozenset[str], token: Token, last: Token | None, opened:
 def _value(accepted: frozenset[str], token: Token, last: Token | None, opened: list[Token], source: Source) -> Repair:
     if "_COLON" in accepted:
         # `"a" = 1`: the sign in the middle was reported as a word and stands for the colon.
-        instead = token.type == "BAD_WORD" and not any(c.isalnum() for c in token)
+        instead = token.type.startswith("BAD") and not any(c.isalnum() for c in token)
         colon = Token.new_borrow_pos("_COLON", ":", token)
         return Repair(codes.MISSING_COLON, _after(last, token), (colon,) if instead else (colon, token))
     in_object = bool(opened) and opened[-1].type == "LBRACE"
     name = token.type in ("STRING", "BAD_STRING", "BAD_WORD")
     if "_COMMA" in accepted:
         comma = Token.new_borrow_pos("_COMMA", ",", token)
+        if token in _STAND_INS:  # reported as a word; stands for a sign
+            closer = _CLOSER[opened[-1].type]
+            sign = comma if token == ";" else Token.new_borrow_pos(_TYPES[closer], closer, token)
+            return Repair(codes.MISSING_COMMA, _after(last, token), (sign,))
         feed = (comma, token) if name or not in_object else (comma, *_unnamed(token))
         return Repair(codes.MISSING_COMMA, _after(last, token), feed)
     found = _OPENING.get(token.type, f"`{token}`" if len(token) <= 40 else "a long word")

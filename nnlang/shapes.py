@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from nnlang import ast
 from nnlang.codes import advice
@@ -12,7 +13,7 @@ from nnlang.diagnostics import Report, at
 from nnlang.network import DataFacts, Kind, LayerType
 from nnlang.schema import INT_MAX
 from nnlang.source import Span
-from nnlang.suggest import did_you_mean
+from nnlang.suggest import SUGGESTIONS, nearest
 from nnlang.topology import Topology
 
 Dims = tuple[int, int, int, int]
@@ -74,6 +75,7 @@ class _Tape:
     ) -> None:
         self.definition, self.topology, self.data, self.need, self.report = definition, topology, data, need, report
         self.shapes = [UNKNOWN] * len(definition.layers)
+        self.suggestions = SUGGESTIONS
 
     def shape(self, place: int) -> Shape:
         layer = self.definition.layers[place]
@@ -105,9 +107,10 @@ class _Tape:
         if facts is None and (self.data or (self.need and auto)):
             known = ", ".join(f"`{n}`" for n in sorted(self.data))
             remedy = f"the files given hold {known}" if known else "give the file that holds it"
-            help = did_you_mean(name, self.data)
+            self.suggestions -= 1
+            near: dict[str, Any] = nearest(name, self.data) if self.suggestions >= 0 else {}
             where = at(self.definition.source, layer.dataset.span)
-            self.report(codes.NO_SUCH_DATA, where, help=help, dataset=name, name=self.name(place), remedy=remedy)
+            self.report(codes.NO_SUCH_DATA, where, dataset=name, name=self.name(place), remedy=remedy, **near)
         return facts
 
     # Written sizes
@@ -206,7 +209,7 @@ class _Tape:
         derived = _shape((*reached, sizes[-1]))
         if len(sizes) > 1 and sizes != derived.dims[: derived.axes]:
             where = at(self.definition.source, layer.n.span if layer.n else layer.head)
-            self.report(codes.FEATURE_MAPS, where, name=self.name(place), shape=str(derived))
+            self.report(codes.FEATURE_MAPS, where, name=self.name(place), shape=str(derived), maps=sizes[-1])
         return derived
 
     def pooled(self, place: int) -> Shape:

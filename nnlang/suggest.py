@@ -27,6 +27,24 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
     return best[3] if best else None
 
 
+def nearest(word: str, candidates: Iterable[str]) -> dict[str, object]:
+    """The facts for a finding: `help` asks did you mean, `near` is the word, `sure` whether no other can be meant.
+
+    Sure is a word of four letters or more that is one slip away where no second candidate is. Empty without a near one.
+    """
+    known = tuple(dict.fromkeys(candidates))
+    near = closest(word, known)
+    if near is None:
+        return {}
+    others = (c.lower() for c in known if c != near and abs(len(c) - len(word)) <= 1)
+    sure = len(word) >= 4 and _is_slip(word, near) and not any(distance(word.lower(), c) <= 1 for c in others)
+    return {"help": f"did you mean `{near}`?", "near": near, "sure": sure}
+
+
+def _is_slip(word: str, meant: str) -> bool:
+    return distance(word.lower(), meant.lower()) <= 1
+
+
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """The sentence for a finding's help, or None."""
     near = closest(word, candidates)

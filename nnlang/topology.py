@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from nnlang import ast, schema
 from nnlang.codes import advice, names
@@ -106,19 +107,19 @@ class _Finder:
     def one(self, name: ast.Written[str]) -> int | None:
         place = self.places.get(name.value)
         if place is None:
-            near = self.nearest(name.value)
-            source = self.definition.source
             known = ", ".join(f"`{n}`" for n in islice(self.places, 8)) + (", ..." if len(self.places) > 8 else "")
-            self.report(names.UNKNOWN_LAYER, at(source, name.span), help=near, name=name.value, names=known)
+            place_of = at(self.definition.source, name.span)
+            self.report(names.UNKNOWN_LAYER, place_of, name=name.value, names=known, **self.nearest(name.value))
         return place
 
-    def nearest(self, name: str) -> str | None:
+    def nearest(self, name: str) -> dict[str, Any]:
         self.suggestions -= 1
         near = closest(name, islice(self.places, _COMPARED)) if self.suggestions >= 0 else None
         if near is None:
-            return None
+            return {}
         layer = self.definition.layers[self.places[near]]
-        return f"use `{near}`, defined at {self.definition.source.name}:{_position(self.definition, layer.head)}"
+        where = f"{self.definition.source.name}:{_position(self.definition, layer.head)}"
+        return {"help": f"use `{near}`, defined at {where}", "near": near}
 
     def all(self, written: ast.Names, key: str) -> tuple[int, ...]:
         found: list[int] = []

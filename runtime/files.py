@@ -18,7 +18,7 @@ from pathlib import Path
 
 from nnlang.codes import data as data_codes
 from nnlang.codes import files as codes
-from nnlang.diagnostics import Place, Stop, stop
+from nnlang.diagnostics import Place, Stop, bytes_text, stop
 
 Writer = Callable[[Path], None]
 
@@ -190,15 +190,6 @@ def file_digest(path: Path, size: int | None = None) -> str:
             digest.update(block)
             left -= len(block)
     return digest.hexdigest()
-
-
-def bytes_text(size: float) -> str:
-    """A number of bytes for people: `3.2 MB` (powers of 1000)."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError
 
 
 def _write_beside(path: Path, write: Writer, needed: int | None) -> Path:

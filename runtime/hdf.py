@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 
 from nnlang.codes import data as codes
-from nnlang.diagnostics import Place, Stop, stop
-from nnlang.runtime.files import bytes_text, is_hdf5
+from nnlang.diagnostics import Place, Stop, bytes_text, stop
+from nnlang.runtime.files import is_hdf5
 from nnlang.runtime.stored import Array
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from nnlang.codegen.pipeline import Options
 from nnlang.compiler import Compiled, compile_network
-from nnlang.definition import check as _check
 from nnlang.definition import load
 from nnlang.diagnostics import Diagnostic
 from nnlang.network import DataFacts
@@ -27,13 +26,33 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 
 
-def lint(path: PathLike, data: Iterable[PathLike] = ()) -> list[Diagnostic]:
-    """Everything there is to say about a definition, mistakes included; nothing is raised for its content.
+def lint(
+    path: PathLike,
+    data: Iterable[PathLike] = (),
+    *,
+    widths: Mapping[str, DataFacts] | None = None,
+    against: PathLike | None = None,
+    **settings: Any,
+) -> list[Diagnostic]:
+    """Everything there is to say about a definition or a job file, mistakes included, in the order of its places.
 
-    data: data set files whose shapes the definition is checked against. Needs torch only for those.
+    data: data set files whose shapes the definition is checked against; widths: facts of data sets that are only
+    named; against: a model whose weights it should load. settings: those of `[tool.nnlang.lint]` with underscores
+    (select, ignore, extend_select, severity, gpu_memory, batch, strict_json); no configuration file is read. Raises
+    Stop for files that cannot be read, ValueError for a setting that is none. Needs h5py only for data and against.
     """
-    facts = facts_of(data)
-    return _check(read_source(path), facts, need_shapes=bool(facts)).report.sorted()
+    from nnlang.linting.check import lint as run
+    from nnlang.linting.config import settings_of
+    from nnlang.rules.rule import Saved
+
+    chosen = settings_of({name.replace("_", "-"): value for name, value in settings.items()})
+    saved = None
+    if against is not None:
+        from nnlang.runtime.model import load_network
+
+        saved = Saved(os.fspath(against), load_network(against))
+    facts = facts_of(data) | dict(widths or {})
+    return [finding.diagnostic for finding in run(read_source(path), chosen, facts, saved)]
 
 
 def compile(

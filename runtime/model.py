@@ -74,18 +74,32 @@ def load(path: str | os.PathLike[str]) -> Model:
     """
     with container.reading(Path(path)) as file:
         attributes = file.attributes()
-        _check_purpose(file, attributes)
-        record = modelrecord.unpack(file)
-        order = None if record is None else [layer.position for layer in record.network.layers]
-        network = modelread.read_network(file, attributes, order)
-        if record is not None:
-            network = modelrecord.agreed(file, record.network, network)
+        network, record = _network(file, attributes)
         arrays = modelarrays.read_tensors(file, attributes, network)
         if record is None:
             return Model(network, *arrays)
         labels, state = modelrecord.read_labels(file, record), modelrecord.read_state(file, record)
     rest = {name: getattr(record, name) for name in _PLAIN if name != "network"}
     return Model(network, *arrays, labels=labels, state=state, **rest)
+
+
+def load_network(path: str | os.PathLike[str]) -> Network:
+    """The network of the model in a file, without its numbers; raises `Stop` as `load` does for what it reads."""
+    with container.reading(Path(path)) as file:
+        return _network(file, file.attributes())[0]
+
+
+def _network(
+    file: container.Container, attributes: dict[str, container.Found]
+) -> tuple[Network, modelrecord.Record | None]:
+    """The network that attributes and, in a file of ours, the record describe."""
+    _check_purpose(file, attributes)
+    record = modelrecord.unpack(file)
+    order = None if record is None else [layer.position for layer in record.network.layers]
+    network = modelread.read_network(file, attributes, order)
+    if record is None:
+        return network, None
+    return modelrecord.agreed(file, record.network, network), record
 
 
 def _check_purpose(file: container.Container, attributes: dict[str, container.Found]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from nnlang.codes import catalogue
 from nnlang.codes.names import UNKNOWN_LAYER
 from nnlang.codes.syntax import BYTE_ORDER_MARK, CANNOT_READ, TOO_LARGE
-from nnlang.diagnostics import DATA, USAGE, Code, Diagnostic, Place, Report, Stop, at, printable, render, stop
+from nnlang.diagnostics import DATA, USAGE, Code, Diagnostic, Place, Report, Stop, at, bytes_text, printable, render, stop
 from nnlang.source import Source, Span
 
 SOURCE = Source("net.json", 'first\n  "Source": "Hiden"\n')
@@ -83,3 +83,8 @@ def test_the_first_error_gives_the_exit_code() -> None:
 def test_rows_of_the_language_have_names_of_their_own() -> None:
     rows = [row for code, row in catalogue().items() if code < "NN450" or "NN500" <= code < "NN700"]
     assert len({row.name for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize(("size", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2e12, "2000.0 GB")])
+def test_sizes_for_people(size: float, text: str) -> None:
+    assert bytes_text(size) == text

@@ -1,7 +1,8 @@
 """Every diagnostic of the language, whole: tests/errors/<code>_<case>.json says it, .err is what people read.
 
 Beside a case may lie `.data` (facts of data sets: the case is checked as training would) and `.limits`. Cases of
-job files are called <code>_job_<case>.
+job files are called <code>_job_<case>. Rules that look at a definition as a whole are asked for in `.settings`:
+then the case is linted, for that code alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from nnlang.codes import advice, catalogue, compat, keys, names, shapes, syntax
 from nnlang.definition import check
 from nnlang.diagnostics import Code, Diagnostic, Report, Stop, render
 from nnlang.job import check_job
+from nnlang.linting.check import lint
+from nnlang.linting.settings import Settings
 from nnlang.network import DataFacts
+from nnlang.rules.rule import Saved
+from nnlang.source import Source
 from nnlang.syntax import Limits, read_source
 from tests.conftest import Golden
 
@@ -36,12 +41,27 @@ def _findings(case: str) -> list[Diagnostic]:
         source = read_source(f"{case}.json", limits)
     except Stop as stopped:
         return list(stopped.diagnostics)
+    if (settings := _beside(case, ".settings")) is not None:
+        return _linted(case, source, settings, facts)
     if "_job_" in case:
         report = Report()
         check_job(source, report, limits)
         return report.sorted()
     data = {f["name"]: DataFacts(**f) for f in facts or ()}
     return check(source, data, need_shapes=facts is not None, limits=limits).report.sorted()
+
+
+def _linted(
+    case: str, source: Source, settings: dict[str, Any], facts: list[dict[str, Any]] | None
+) -> list[Diagnostic]:
+    """The findings of the case's own code."""
+    code, saved = case[:5], settings.pop("saved", None)
+    network = saved and check(Source("saved.json", saved), need_shapes=False).network
+    model = Saved("model.nc", network) if network else None
+    found = lint(
+        source, Settings(extend_select=(code,), **settings), {f["name"]: DataFacts(**f) for f in facts or ()}, model
+    )
+    return [f.diagnostic for f in found if f.diagnostic.code.code == code]
 
 
 @pytest.mark.parametrize("case", [*CASES, "NN101_missing"])

@@ -157,8 +157,3 @@ def test_one_file_for_two_purposes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Stop) as stopped:
         files.distinct(input=tmp_path / "a", feature_index=tmp_path / "x" / ".." / "a")
     assert stopped.value.diagnostics[0].code is codes.SAME_FILE
-
-
-@pytest.mark.parametrize(("size", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2e12, "2000.0 GB")])
-def test_sizes_for_people(size: float, text: str) -> None:
-    assert files.bytes_text(size) == text

@@ -25,14 +25,17 @@ FLOORS = {
     "nnlang.decode": 1,
     "nnlang.definition": 1,
     "nnlang.expressions": 1,
+    "nnlang.formatter": 1,
     "nnlang.formulas": 1,
     "nnlang.job": 1,
     "nnlang.legality": 1,
     "nnlang.network": 1,
     "nnlang.notes": 1,
     "nnlang.ops": 1,
+    "nnlang.parsing": 1,
     "nnlang.recovery": 1,
     "nnlang.resolve": 1,
+    "nnlang.scan": 1,
     "nnlang.schema": 1,
     "nnlang.settings": 1,
     "nnlang.shapes": 1,
@@ -48,16 +51,19 @@ FLOORS = {
     "nnlang.rewrite": 2,
     "nnlang.training": 2,
     "nnlang.verify": 2,
-    # 3: better operations; advice
-    "nnlang.lint": 3,
+    # 3: better operations; advice; drawings
+    "nnlang.drawing": 3,
+    "nnlang.manual": 3,
     "nnlang.passes": 3,
     "nnlang.rules": 3,
     # 4: plan and module text
     "nnlang.codegen": 4,
     "nnlang.compiler": 4,
+    "nnlang.linting": 4,
     # 5: numbers
     "nnlang.runtime": 5,
-    # 6: many runs
+    # 6: many runs; editors
+    "nnlang.editor": 6,
     "nnlang.search": 6,
     # 7: people
     "nnlang.__main__": 7,
@@ -90,10 +96,11 @@ NEVER = {
 # Everything else imports the standard library alone. Torch, triton, numpy and the file formats live on floor 5.
 THIRD_PARTY = {
     "nnlang.cli": {"rich", "typer"},
+    "nnlang.editor.server": {"lsprotocol", "pygls"},
+    "nnlang.parsing": {"lark"},
     "nnlang.recovery": {"lark"},
     "nnlang.runtime": {"cftime", "h5py", "netCDF4", "numpy", "torch", "triton"},
     "nnlang.search": {"dask", "distributed", "optuna"},
-    "nnlang.syntax": {"lark"},
     "nnlang.words": {"lark"},
 }
 

@@ -110,6 +110,7 @@ CASES: dict[str, Case] = {
     "NN757": predicted("u\ta\nnew\t\n"),
     "NN758": predicted(filter="seen", filter_mode=FilterMode.SCALE, files={"seen": "u\ta,1112486027\n"}),
     "NN759": two_inputs,
+    "NN770": typed("explain", "hidden-layer-size"),
 }
 
 

@@ -11,15 +11,15 @@ import os
 import shlex
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, TextIO
 
 import typer
 
-from nnlang.cli import compile, data, demo, doctor, evaluate, generate, lint, predict, run, show, train, tune
+from nnlang.cli import show
 from nnlang.codes import usage as codes
 from nnlang.diagnostics import DEVICE, DISK, INTERRUPTED, MEMORY, USAGE, Diagnostic, Stop, printable
 from nnlang.suggest import did_you_mean
@@ -31,19 +31,13 @@ _EXTRAS = {
     **dict.fromkeys(("optuna", "dask", "distributed"), "sweep"),
     "plotly": "report",
     "pyarrow": "data",
-    "pygls": "lsp",
+    **dict.fromkeys(("pygls", "lsprotocol"), "lsp"),
 }
 # How the parser's words for a value that is no number, in any of its versions, are told apart.
 _KINDS = {"integer": "it takes an integer", "number": "it takes a number", "float": "it takes a number"}
 _UsageError = typer.BadParameter.__mro__[1]  # click's, which some versions of typer carry under a name of their own
 
-app = typer.Typer(
-    name="nnlang",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="""A compiler for LNDL, DSSTNE's network definition language: from a definition and data to recommendations.
+_HELP = """A compiler for LNDL, DSSTNE's network definition language: from a definition and data to recommendations.
 
 \b
   nnlang demo                                              see the whole road on a small sample
@@ -51,8 +45,7 @@ app = typer.Typer(
   nnlang generate -d gl_output -i ratings -o gl_output.nc -f features_output -s samples_input -c
   nnlang train -c config.json -i gl_input.nc -o gl_output.nc -n gl.nc -b 256 -e 10
   nnlang predict -b 256 -d gl -k 10 -n gl.nc -f ratings -s recs -r ratings
-""",
-)
+"""
 
 
 def _print_version(wanted: bool) -> None:
@@ -61,7 +54,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _everywhere(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
@@ -71,20 +63,50 @@ def _everywhere(
     """Options of every command; `--traceback` is taken out by `run_command` wherever it stands."""
 
 
-for _name, _function, _words, _help in (
-    ("demo", demo.demo, "See the whole road on a small sample.", None),
-    ("generate", generate.generate, "Make data sets from text or columns.", None),
-    ("train", train.train, "Train a definition on data sets.", None),
-    ("predict", predict.predict, "Recommend with a trained model.", None),
-    ("evaluate", evaluate.evaluate, "Judge recommendations on held-out entries.", None),
-    ("run", run.run, "Run a DSSTNE job file (Train, Predict, Validate).", None),
-    ("lint", lint.lint, "Check definitions.", None),
-    ("compile", compile.compile, "Show every stage from definition to program.", None),
-    ("tune", tune.tune, "Measure which tiles are fastest on a GPU.", None),
-    ("doctor", doctor.doctor, "Check versions, devices and every kind of kernel.", None),
-):
-    app.command(_name, short_help=_words, help=_help)(_function)
-app.add_typer(data.app, name="data")
+# Each command is the function of this name in the module of this name; `data` is a family of commands.
+_COMMANDS = {
+    "demo": "See the whole road on a small sample.",
+    "generate": "Make data sets from text or columns.",
+    "train": "Train a definition on data sets.",
+    "predict": "Recommend with a trained model.",
+    "evaluate": "Judge recommendations on held-out entries.",
+    "run": "Run a DSSTNE job file (Train, Predict, Validate).",
+    "lint": "Check definitions.",
+    "format": "Lay definitions out in one way.",
+    "explain": "Explain a key, a value or a code.",
+    "schema": "Print the JSON Schema of definitions or job files.",
+    "graph": "Draw a definition.",
+    "lsp": "Serve editors: findings, completion, rename.",
+    "compile": "Show every stage from definition to program.",
+    "tune": "Measure which tiles are fastest on a GPU.",
+    "doctor": "Check versions, devices and every kind of kernel.",
+    "data": "Get public collections; see what a data set holds.",
+}
+
+
+def app(args: Sequence[str], prog_name: str, standalone_mode: bool) -> object:
+    """The parser of the command line, called; it imports the module of the one command that `args` name."""
+    parser = typer.Typer(
+        name="nnlang",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        help=_HELP,
+    )
+    parser.callback()(_everywhere)
+    named = _command(args)
+    for name, words in _COMMANDS.items():
+        module = import_module(f"nnlang.cli.{name}") if name == named else None
+        if module is not None and hasattr(module, "app"):
+            parser.add_typer(module.app, name=name)
+        else:
+            parser.command(name, short_help=words)(getattr(module, name, _elsewhere))
+    return parser(args=args, prog_name=prog_name, standalone_mode=standalone_mode)
+
+
+def _elsewhere() -> None:
+    """Stands in help for a command that is not the one to run."""
 
 
 def main() -> None:
@@ -117,6 +139,8 @@ def run_command(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except Exception as error:
         if traced:
+            import traceback
+
             traceback.print_exc()
         return _failed(error, left)
     except KeyboardInterrupt:
@@ -185,8 +209,7 @@ def usage_finding(error: Exception, arguments: Sequence[str]) -> Diagnostic:
         facts = {"option": _spelled(parameter), "value": _given(parameter, arguments), "reason": reason}
         return Diagnostic(codes.BAD_VALUE, None, {**facts, "command": command})
     if message.startswith("No such command"):
-        known = [info.name or "" for info in app.registered_commands] + ["data"]
-        return Diagnostic(codes.UNKNOWN_COMMAND, None, {"command": command}, did_you_mean(command, known))
+        return Diagnostic(codes.UNKNOWN_COMMAND, None, {"command": command}, did_you_mean(command, _COMMANDS))
     return Diagnostic(codes.BAD_USAGE, None, {"reason": message, "command": command})
 
 

@@ -12,7 +12,7 @@ from nnlang.codes import training as training_codes
 from nnlang.codes import usage as codes
 from nnlang.definition import Checked, load
 from nnlang.diagnostics import stop
-from nnlang.network import DataFacts, Training
+from nnlang.network import Training
 from nnlang.runtime.facts import facts_of
 from nnlang.settings import settle
 from nnlang.suggest import did_you_mean
@@ -25,7 +25,6 @@ KERNEL_STAGES = {"cuda": ("ttir", "ptx", "cubin"), "hip": ("ttir", "amdgcn", "hs
 EVERY_STAGE = (*STAGES, *dict.fromkeys(stage for stages in KERNEL_STAGES.values() for stage in stages))
 ENTRIES = ("step", "predict", "gradient", "evaluate")
 _SUFFIXES = {"source": ".py"}
-_EXAMPLES, _DENSITY = 100_000, 0.005  # of data sets that are only named: like MovieLens 20M; only costs depend on them
 
 
 def compile(
@@ -36,9 +35,7 @@ def compile(
         list[Path] | None,
         typer.Option("--data", metavar="FILE", help="Data set file that gives sizes.", readable=False),
     ] = None,
-    width: Annotated[
-        list[str] | None, typer.Option("--width", metavar="NAME=N", help="A sparse data set, only named.")
-    ] = None,
+    width: options.Widths = None,
     emit: Annotated[str, typer.Option("--emit", metavar="STAGE", help=f"{', '.join(EVERY_STAGE)} or all.")] = "source",
     entry: Annotated[str, typer.Option("--entry", metavar="NAME", help=f"{', '.join(ENTRIES)}.")] = "step",
     batch: options.Batch = None,
@@ -69,7 +66,7 @@ def compile(
     _emitted(emit, target, output)
     _one_of("--entry", entry, ENTRIES)
     options.positive("-b", batch, "compile")
-    facts = facts_of(data or []) | dict(map(_width, width or []))
+    facts = facts_of(data or []) | options.widths(width, "compile")
     checked = load(definition, facts, need_shapes=bool(facts) or emit != "ast" or stats)
     show.findings(checked.report.sorted())
     training, _ = settle(checked.training, {"batch": batch}, names=options.FLAGS)
@@ -174,16 +171,6 @@ def _stats(checked: Checked, training: Training, entry: str, chosen: Options, as
     )
     for text in plan.declined:
         show.say(f"not fused: {text}")
-
-
-def _width(text: str) -> tuple[str, DataFacts]:
-    """The facts of a data set that is only named: sparse, Boolean, about as full as MovieLens 20M."""
-    name, equals, size = text.partition("=")
-    if not (name and equals and size.isascii() and size.isdigit() and 0 < int(size) < 2**31):
-        raise options.refused("--width", text, "it takes NAME=N, such as gl_input=27278", command="compile")
-    units = int(size)
-    entries = max(1, int(_EXAMPLES * units * _DENSITY))
-    return name, DataFacts(name, _EXAMPLES, units, sparse=True, boolean=True, entries=entries)
 
 
 def _one_of(option: str, given: str, known: tuple[str, ...]) -> None:

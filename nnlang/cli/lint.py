@@ -3,90 +3,196 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from nnlang.cli import options, show
+from nnlang.cli import lint_options as flags
+from nnlang.cli import options, rewrite, show
+from nnlang.cli.lint_report import Told, tell
 from nnlang.codes import usage as codes
-from nnlang.definition import check
 from nnlang.diagnostics import FINDINGS, Diagnostic, Place, Stop, stop
+from nnlang.linting import check
+from nnlang.linting.baseline import Baseline, empty_baseline, read_baseline, sift, text_of, updated
+from nnlang.linting.check import Finding
+from nnlang.linting.edits import mended
+from nnlang.linting.files import STDIN, definitions
+from nnlang.linting.settings import Settings, at_least
 from nnlang.network import DataFacts
+from nnlang.rules.rule import Saved
 from nnlang.runtime.facts import facts_of
-from nnlang.syntax import read_source
+from nnlang.source import Source
+from nnlang.syntax import Limits, read_source
+
+_LARGEST_BASELINE = 64_000_000  # bytes
 
 
 def lint(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATH...", help="Definitions or folders of them; - is stdin.", readable=False),
-    ],
-    data: Annotated[
-        list[Path] | None,
-        typer.Option("--data", metavar="FILE", help="Data set file to check sizes against.", readable=False),
-    ] = None,
+    paths: flags.Paths,
+    select: flags.Select = None,
+    ignore: flags.Ignore = None,
+    extend_select: flags.ExtendSelect = None,
+    per_file_ignores: flags.PerFile = None,
+    exclude: flags.Exclude = None,
+    fix: flags.Fix = False,
+    unsafe_fixes: flags.Unsafe = False,
+    diff: flags.Diff = False,
+    output_format: flags.Form = None,
     json: options.Json = False,
+    output_file: flags.Output = None,
+    statistics: flags.Statistics = False,
+    fail_level: flags.FailLevel = None,
+    baseline: flags.Baseline = None,
+    update_baseline: flags.Update = False,
+    data: flags.Data = None,
+    width: options.Widths = None,
+    against: flags.Against = None,
+    gpu_memory: flags.Memory = None,
+    batch: options.Batch = None,
+    strict_json: flags.Strict = False,
+    config: flags.ConfigFile = None,
+    no_config: flags.NoConfig = False,
+    stdin_filename: flags.StdinName = None,
 ) -> None:
-    """Check network definitions: syntax, keys, names, shapes, and what DSSTNE would have done differently.
+    """Check network definitions: syntax, keys, names, shapes, memory, and what DSSTNE would have done otherwise.
 
     \b
     nnlang lint config.json
-    nnlang lint examples/ --data gl_input.nc --data gl_output.nc
+    nnlang lint nets/ --fix                       mend what has one safe remedy, in place
+    nnlang lint 'nets/**/*.json' --data gl_input.nc --data gl_output.nc --gpu-memory 24GB
+    nnlang lint config.json --against gl.nc       would it load these weights?
+    nnlang lint nets/ --output-format github      in CI; also gitlab, sarif, junit, json, jsonl
+    nnlang lint nets/ --baseline known.json --update-baseline
 
-    Exit code 0 when nothing is wrong, 1 when there are findings (notes alone count as nothing).
+    A code may be given by its beginning: NN5 is all advice, NN502 one rule. `// nnlang: ignore[NN502] reason` in a
+    definition leaves a finding out on its line. Settings stand in [tool.nnlang.lint] of pyproject.toml or in [lint] of
+    nnlang.toml, the nearest one upwards: select, extend-select, ignore, per-file-ignores, severity, exclude,
+    gpu-memory, batch, strict-json, fail-level, output-format, baseline, data. A flag takes the place of its key, but
+    --ignore and --extend-select add to theirs; --select begins anew, without ignore and extend-select of the file.
+
+    Exit code 0 when nothing is wrong, 1 when there are findings from --fail-level on (a definition that cannot be read
+    is one), 2 for wrong usage, 3 where --data or --against cannot be read, 7 where a file cannot be written.
     """
-    facts = facts_of(data or [])
-    files = list(_files(paths))
-    found = [finding for path in files for finding in _check(path, facts)]
-    if json:
-        for finding in found:
-            show.record(_record(finding))
-    else:
-        show.findings(found)
-        show.say(_summary(len(files), found))
-    if any(finding.code.severity != "note" for finding in found):
-        raise typer.Exit(FINDINGS)
+    raise typer.Exit(_run(flags.chosen(flags.Flags(**locals()))))
 
 
-def _check(path: Path, facts: Mapping[str, DataFacts]) -> Sequence[Diagnostic]:
-    """What there is to say about one file; a file that cannot be read is a finding like others."""
+@dataclass(frozen=True)
+class _Look:
+    """What files are looked at with."""
+
+    settings: Settings
+    data: Mapping[str, DataFacts]
+    saved: Saved | None
+
+    def __call__(self, source: Source) -> list[Finding]:
+        """What is found in a text."""
+        return check.lint(source, self.settings, self.data, self.saved)
+
+
+@dataclass
+class _Tally:
+    """What became of the files: findings that are left, findings that were mended, refusals to write."""
+
+    results: list[tuple[str, list[Finding]]] = field(default_factory=list)
+    mended: dict[str, list[Finding]] = field(default_factory=dict)
+    refused: list[Diagnostic] = field(default_factory=list)
+
+
+def _run(chosen: flags.Chosen) -> int:
+    """Look at every file, mend, tell; the exit code."""
+    given = chosen.flags
+    known = _baseline(chosen)
+    files = list(definitions(given.paths, chosen.settings.exclude))
+    flags.check_output(chosen, files)
+    look = _Look(chosen.settings, facts_of(chosen.data) | options.widths(given.width, "lint"), _saved(given.against))
+    tally = _Tally()
+    for path in files:
+        _one(path, chosen, look, tally)
+    told = _sifted(Told(tally.results, tally.mended), known, chosen)
+    tell(told, chosen)
+    if tally.refused:
+        show.findings(tally.refused)
+        return max(d.code.exit for d in tally.refused)
+    found = [f.diagnostic.code.severity for _, found in told.results for f in found]
+    bad = any(at_least(severity, chosen.settings.fail_level) for severity in found)
+    return FINDINGS if bad or (given.diff and tally.mended) else 0
+
+
+def _one(path: Path, chosen: flags.Chosen, look: _Look, tally: _Tally) -> None:
+    """One file, or standard input: read, looked at, mended where that is asked for."""
+    given, is_stdin = chosen.flags, str(path) == STDIN
+    name = (given.stdin_filename or "<stdin>") if is_stdin else str(path)
     try:
-        return check(read_source(path), facts, need_shapes=bool(facts)).report.sorted()
+        source = read_source(path)
+        source = Source(name, source.text) if is_stdin else source
     except Stop as error:
-        return error.diagnostics
+        tally.results.append((name, [_unread(d, name) for d in error.diagnostics]))
+        return
+    found = look(source)
+    if not (given.fix or given.diff):
+        tally.results.append((name, found))
+        return
+    after, done = mended(source, look, unsafe=given.unsafe_fixes)
+    if given.diff:
+        rewrite.put(rewrite.difference(name, source.text, after.text))
+    elif is_stdin:
+        rewrite.put(after.text)
+    elif done:
+        try:
+            rewrite.replace(path, after.text)
+        except Stop as error:
+            tally.refused += error.diagnostics
+            after, done = source, []
+    if done:
+        tally.mended[name] = done
+    tally.results.append((name, look(after) if done and given.fix else found))
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
-    for path in paths:
-        if os.path.isdir(path):  # of a name that is too long this is False, where Path.is_dir raises
-            found = sorted(path.rglob("*.json"))
-            if not found:
-                raise stop(codes.BAD_USAGE, Place(str(path)), reason=f"no file *.json in `{path}`", command="lint")
-            yield from found
-        else:
-            yield path
+def _unread(d: Diagnostic, name: str) -> Finding:
+    """The finding for a file that cannot be read, under the name that people know."""
+    return Finding(replace(d, place=replace(d.place or Place(name), file=name)))
 
 
-def _summary(count: int, found: list[Diagnostic]) -> str:
-    files = f"{count} file" + ("s" if count != 1 else "")
-    counts = {kind: sum(1 for d in found if d.code.severity == kind) for kind in ("error", "warning", "note")}
-    told = ", ".join(f"{n} {kind}{'s' if n != 1 else ''}" for kind, n in counts.items() if n)
-    return f"{files} checked: {told or 'nothing to say'}"
+def _saved(path: Path | None) -> Saved | None:
+    """The network of a model file; h5py is needed for this alone."""
+    if path is None:
+        return None
+    from nnlang.runtime.model import load_network
+
+    return Saved(str(path), load_network(path))
 
 
-def _record(finding: Diagnostic) -> dict[str, object]:
-    place = finding.place or Place("")
-    line, column = place.line, None
-    if place.source is not None and place.span is not None:
-        line, column = place.source.position(place.span.start)
-    return {
-        "code": finding.code.code,
-        "severity": finding.code.severity,
-        "message": finding.message,
-        "file": place.file,
-        "line": line,
-        "column": column,
-        "help": finding.remedy,
-    }
+def _baseline(chosen: flags.Chosen) -> Baseline | None:
+    """What is known; nothing yet where the baseline is to be written for the first time."""
+    path = chosen.baseline
+    if path is None:
+        return None
+    if not os.path.lexists(path):
+        if chosen.flags.update_baseline:
+            return empty_baseline(path)
+        named = " ".join(map(str, chosen.flags.paths))
+        raise stop(codes.NO_BASELINE, Place(path), path=path, paths=named)
+    try:
+        source = read_source(path, Limits(size=_LARGEST_BASELINE))
+    except Stop as error:
+        reason = "; ".join(d.message for d in error.diagnostics)
+        raise stop(codes.BAD_BASELINE, Place(path), path=path, reason=reason) from None
+    return read_baseline(source)
+
+
+def _sifted(told: Told, known: Baseline | None, chosen: flags.Chosen) -> Told:
+    """What is to be told once what is known is left out; the baseline written where that is asked for."""
+    if known is None:
+        return told
+    if not chosen.flags.update_baseline:
+        left = sift(known, told.results)
+        names = [name for name, _ in told.results]
+        return replace(told, results=list(zip(names, left.new, strict=True)), known=left.known, stale=left.stale)
+    from nnlang.runtime.files import atomic_text
+
+    now = updated(known, told.results)
+    atomic_text(str(chosen.baseline), [text_of(now)])
+    nothing: list[tuple[str, list[Finding]]] = [(name, []) for name, _ in told.results]
+    return replace(told, results=nothing, known=sum(now.known.values()), recorded=True)

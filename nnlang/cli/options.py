@@ -10,6 +10,7 @@ import typer
 from nnlang.codes import files as file_codes
 from nnlang.codes import usage as codes
 from nnlang.diagnostics import Place, stop
+from nnlang.network import DataFacts
 from nnlang.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ Epochs = Annotated[
     int | None, typer.Option("-e", "--epochs", metavar="N", help="How often to go through the data [40].")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="What all random numbers follow from [12134].")]
+Widths = Annotated[list[str] | None, typer.Option("--width", metavar="NAME=N", help="A sparse data set, only named.")]
 Layer = Annotated[
     str | None, typer.Option("-l", "--layer", metavar="NAME", help="The output layer, where there are several.")
 ]
@@ -95,6 +97,8 @@ OutputIndex = Annotated[
         "--output-index", metavar="FILE", help="Feature index of the outputs, kept in the model.", readable=False
     ),
 ]
+
+_EXAMPLES, _DENSITY = 100_000, 0.005  # of data sets that are only named: like MovieLens 20M; only costs depend on them
 
 # The flag of each setting of network.Training that can be given on the command line.
 FLAGS = {
@@ -146,6 +150,20 @@ def positive(option: str, value: int | None, command: str, most: int = 2**31 - 1
     """Raise `Stop` unless the value of a counting option is from 1 to `most`."""
     if value is not None and not 1 <= value <= most:
         raise refused(option, value, f"it takes an integer from 1 to {most}", command=command)
+
+
+def widths(named: list[str] | None, command: str) -> dict[str, DataFacts]:
+    """The facts of data sets that are only named (NAME=N): sparse, Boolean, about as full as MovieLens 20M."""
+    return dict(_width(text, command) for text in named or [])
+
+
+def _width(text: str, command: str) -> tuple[str, DataFacts]:
+    name, equals, size = text.partition("=")
+    if not (name and equals and size.isascii() and size.isdigit() and 0 < int(size) < 2**31):
+        raise refused("--width", text, "it takes NAME=N, such as gl_input=27278", command=command)
+    units = int(size)
+    entries = max(1, int(_EXAMPLES * units * _DENSITY))
+    return name, DataFacts(name, _EXAMPLES, units, sparse=True, boolean=True, entries=entries)
 
 
 def folder(path: Path) -> None:

@@ -82,3 +82,171 @@ INTERVAL_WITHOUT_EFFECT = Code(
     "write both AlphaInterval and AlphaMultiplier",
     severity="warning",
 )
+LETTER_CASE = Code(
+    "NN512",
+    "letter-case",
+    "`{key}` is written `{name}` in DSSTNE's documents",
+    "",
+    "write `{name}`; letter case makes no difference to nnlang",
+    severity="note",
+)
+DEAD_LAYER = Code(
+    "NN513",
+    "dead-layer",
+    "nothing that layer `{name}` computes reaches an Output layer",
+    "trained by nothing",
+    "name it, or a layer after it, as a Source of one that leads to an Output layer",
+    severity="warning",
+)
+DISCONNECTED = Code(
+    "NN514",
+    "disconnected",
+    "the network falls into {count} parts that share nothing",
+    "{parts}",
+    "join them, or write a definition for each",
+    severity="warning",
+)
+LINEAR_STACK = Code(
+    "NN515",
+    "linear-stack",
+    "layer `{name}` is Linear and not narrower than its neighbours, so it adds nothing that the next layer could not learn",
+    "Linear",
+    "give it an activation that is not Linear, fewer units, or remove it",
+    severity="warning",
+)
+DEEP_SIGMOID = Code(
+    "NN516",
+    "deep-sigmoid",
+    "{count} layers of {activation} stand in a row before layer `{name}`; the first ones will hardly learn",
+    "the last of them",
+    "use Relu, add BatchNormalization, or a Skip around some of them",
+    severity="warning",
+)
+IDENTITY_SLOPE = Code(
+    "NN517",
+    "identity-slope",
+    "layer `{name}` is a leaky ReLU with slope 1, the identity",
+    "slope 1",
+    "write a ReluSlope such as .01, or the activation Linear",
+    severity="warning",
+)
+SYMMETRIC_WEIGHTS = Code(
+    "NN518",
+    "symmetric-weights",
+    "all units of layer `{name}` begin alike and stay alike: {reason}",
+    "",
+    "use Xavier, or another scheme that draws",
+    severity="warning",
+)
+PADDED_WIDTH = Code(
+    "NN519",
+    "padded-width",
+    "layer `{name}` has {units} units; kernels work in blocks of {block}, so {share} of the work is padding",
+    "",
+    "{near} units cost about the same or less",
+    severity="note",
+)
+SMALL_LAYER = Code(
+    "NN520",
+    "small-layer",
+    "layer `{name}` has {units} units; a GPU's matrix units take at least {least}",
+    "",
+    "more units cost nothing there; on a CPU it makes no difference",
+    severity="note",
+)
+RUNS_DENSE = Code(
+    "NN521",
+    "runs-dense",
+    "Input layer `{name}` runs dense: {reason}",
+    "",
+    "{remedy}",
+    severity="note",
+)
+SUSPICIOUS_NUMBER = Code(
+    "NN522",
+    "suspicious-number",
+    "`{key}` is {value}: {reason}",
+    "",
+    "{remedy}",
+    severity="warning",
+)
+OUTPUT_BIAS = Code(
+    "NN523",
+    "output-bias",
+    "Output layer `{name}` begins with a probability of {begin} for every unit, its data set holds {density}",
+    "",
+    'write "WeightInit": {{ "Bias": {bias} }}, the logit of the density; the first epochs need not learn it then',
+    severity="note",
+)
+UNUSED_DATA = Code(
+    "NN524",
+    "unused-data-set",
+    "no layer reads data set `{dataset}`",
+    "",
+    "bind it with DataSet, or leave its file out",
+    severity="warning",
+)
+BATCH_LARGER = Code(
+    "NN525",
+    "batch-larger-than-data",
+    "a batch of {batch} is larger than the data set, {examples} examples",
+    "",
+    "write a MiniBatch of at most {examples}: every epoch is a single step",
+    severity="note",
+)
+MARGINS = Code(
+    "NN526",
+    "margins-cross",
+    "oneTarget {one} is not above zeroTarget {zero}",
+    "",
+    "ones should count up to a higher output than zeros: oneTarget 1 (or .9), zeroTarget 0 (or .1)",
+    severity="warning",
+)
+FEW_ONES = Code(
+    "NN527",
+    "few-ones",
+    "in data set `{dataset}` {ratio} zeros stand against each one, and both weigh the same in the error",
+    "",
+    "use ScaledMarginalCrossEntropy with a oneScale of 5 to 30, and compare on held-out data",
+    severity="note",
+)
+SELU_SCHEME = Code(
+    "NN528",
+    "selu-scheme",
+    "layer `{name}` is a SELU, but its weights begin with {scheme}",
+    "",
+    'write "Scheme": "SELU": only with it do means and variances keep still from layer to layer',
+    severity="note",
+)
+RELU_OUTPUT = Code(
+    "NN529",
+    "relu-output",
+    "Output layer `{name}` is a {activation}: a unit that falls below 0 for every example never learns again",
+    "",
+    "use Linear, or SoftPlus where outputs must not be negative",
+    severity="warning",
+)
+UNUSED_IGNORE = Code(
+    "NN530",
+    "unused-ignore",
+    "nothing here breaks {code}",
+    "suppresses nothing",
+    "remove it from the comment",
+    severity="warning",
+)
+BAD_IGNORE = Code(
+    "NN531",
+    "bad-ignore",
+    "this comment suppresses nothing: {reason}",
+    "",
+    "{remedy}",
+    severity="warning",
+)
+SATURATING_INIT = Code(
+    "NN532",
+    "saturating-init",
+    "weights of layer `{name}` begin so large that its {activation} begins saturated: sums of about {size}",
+    "",
+    "use Xavier, or a Scale of {scale}",
+    severity="warning",
+)

@@ -98,7 +98,7 @@ BATCH_NORMALIZATION = Code(
     "batch-norm-statistics",
     "batch normalisation predicts with averaged statistics here, with those of the last batch in DSSTNE",
     "",
-    "",
+    "expect other predictions than DSSTNE's; nothing needs to be changed",
     severity="note",
 )
 WAS_IDENTITY = Code(
@@ -114,13 +114,69 @@ MANY_SOURCES = Code(
     "many-sources",
     "layer `{name}` has {count} sources; DSSTNE stops at more than 4",
     "",
-    "",
+    "to run in DSSTNE too, join some of them in a layer of their own first",
     severity="note",
 )
 TRUE_GRADIENT = Code(
     "NN618",
     "true-gradient",
     "{function} with {activation} follows the gradient of its error here; DSSTNE's delta was another",
+    "",
+    "expect other numbers than DSSTNE's; nothing needs to be changed",
+    severity="note",
+)
+TOOL_NAMES = Code(
+    "NN619",
+    "tool-names",
+    "{what} `{name}`: DSSTNE's predict expects {expected}",
+    "",
+    "{remedy}",
+    severity="note",
+)
+OPTIMIZER = Code(
+    "NN620",
+    "optimizer",
+    "DSSTNE's train runs SGD whatever a file says; its Adam has no running mean of squares (mu1 0)",
+    "{optimizer}",
+    "compare runs with SGD",
+    severity="note",
+)
+DROPOUT_MASK = Code(
+    "NN621",
+    "dropout-mask",
+    "layer `{name}` is trained with its dropout mask in both directions; DSSTNE forgot it on the way back",
+    "",
+    "",
+    severity="note",
+)
+ANALOG_INPUT = Code(
+    "NN622",
+    "analog-input",
+    "the weights of Input layer `{name}` follow each stored value; DSSTNE used the first value of a block for all of it",
+    "",
+    "",
+    severity="note",
+)
+OUR_KEY = Code(
+    "NN623",
+    "our-key",
+    "`{key}` is nnlang's own; DSSTNE's parser refuses it",
+    "",
+    "give the settings as flags of train, or in a job file, to keep the definition DSSTNE's",
+    severity="note",
+)
+KERNEL_1D = Code(
+    "NN624",
+    "one-axis-kernel",
+    "layer `{name}` convolves along one axis; DSSTNE took the kernel of its source layer instead",
+    "",
+    "",
+    severity="note",
+)
+TIED_SPARSE = Code(
+    "NN625",
+    "tied-sparse-input",
+    "weights are shared transposed from Input layer `{name}`; DSSTNE cannot do that where it is sparse, nor on several GPUs",
     "",
     "",
     severity="note",

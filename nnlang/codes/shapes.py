@@ -106,3 +106,56 @@ SHARED_SHAPE = Code(
     "",
     "{reason}",
 )
+DOES_NOT_FIT = Code(
+    "NN430",
+    "does-not-fit",
+    "training needs {needed} at batch {batch}, a device has {memory}: {parts}",
+    "{parameters} parameters",
+    "{remedy}",
+)
+FOOTPRINT_UNKNOWN = Code(
+    "NN431",
+    "footprint-unknown",
+    "whether it fits a device of {memory} cannot be told: {reason}",
+    "",
+    "{remedy}",
+    severity="warning",
+)
+SAVED_MISSING = Code(
+    "NN440",
+    "weights-not-saved",
+    "`{path}` has no weights from `{source}` to `{target}`",
+    "these",
+    "{remedy}",
+)
+SAVED_SHAPE = Code(
+    "NN441",
+    "saved-shape",
+    "the weights from `{source}` to `{target}` are {found} in `{path}`, here {expected}",
+    "",
+    "keep the sizes of the model, or train anew",
+)
+SAVED_UNUSED = Code(
+    "NN442",
+    "saved-unused",
+    "`{path}` has weights from `{source}` to `{target}` that no layer here takes",
+    "",
+    "add the layers, or accept that they are lost",
+    severity="warning",
+)
+SAVED_DIFFERS = Code(
+    "NN443",
+    "saved-differs",
+    "layer `{name}` of `{path}` was trained with {what} {then}, here it has {now}",
+    "",
+    "write {then} to go on as it was trained",
+    severity="warning",
+)
+MORE_FINDINGS = Code(
+    "NN449",
+    "more-findings",
+    "{count} further findings are not shown",
+    "",
+    "mend the first ones and run again",
+    severity="note",
+)

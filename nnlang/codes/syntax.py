@@ -95,7 +95,11 @@ NUMBER_TOO_LONG = Code(
     "NN123", "number-too-long", "a number has {length} characters, at most {limit} are allowed", "", "round it"
 )
 NUMBER_RANGE = Code(
-    "NN124", "number-range", "`{word}` is too {size} to be represented", "not a 64-bit number", "use a sensible number"
+    "NN124",
+    "number-range",
+    "`{word}` is too {size} to be represented",
+    "not a 64-bit number",
+    "numbers go to 3.4e38; look at the exponent",
 )
 
 MISSING_COMMA = Code(
@@ -105,7 +109,13 @@ SURPLUS_COMMA = Code("NN131", "surplus-comma", "a comma with nothing {side} it",
 MISSING_COLON = Code(
     "NN132", "missing-colon", "a colon is missing after the name", "expected `:` here", "write a colon after the name"
 )
-MISSING_VALUE = Code("NN133", "missing-value", "a value is missing", "expected a value here", "write `name: value`")
+MISSING_VALUE = Code(
+    "NN133",
+    "missing-value",
+    "a value is missing",
+    "expected a value here",
+    "write the value behind the name and its colon, or remove the name",
+)
 NAME_EXPECTED = Code(
     "NN134",
     "name-expected",
@@ -113,7 +123,13 @@ NAME_EXPECTED = Code(
     "",
     "inside `{{ }}` stand pairs of a name and a value; if the `{{` at {opened} should end before this, close it",
 )
-UNEXPECTED = Code("NN135", "unexpected", "{found} has no place here", "", "remove it, or put what belongs around it")
+UNEXPECTED = Code(
+    "NN135",
+    "unexpected",
+    "{found} has no place here",
+    "",
+    "a colon stands between a name and its value, inside `{{ }}`; in a list, `[ ]`, stand values alone",
+)
 WRONG_BRACKET = Code(
     "NN136",
     "wrong-bracket",
@@ -129,7 +145,7 @@ TEXT_ENDS = Code(
     "text-ends",
     "the text ends before everything is closed",
     "still open here: {open}",
-    "",
+    "here `{need}` would close everything",
     severity="note",
 )
 TRAILING_TEXT = Code(
@@ -140,14 +156,18 @@ UNCLOSED_COMMENT = Code("NN141", "unclosed-comment", "a comment is not closed", 
 HASH_COMMENT = Code("NN142", "hash-comment", "`#` does not begin a comment", "", "begin comments with `//`")
 
 TOO_DEEP = Code(
-    "NN150", "too-deep", "brackets are nested deeper than {limit}", "here", "a definition needs four levels"
+    "NN150",
+    "too-deep",
+    "brackets are nested deeper than {limit}",
+    "here",
+    "a definition has five levels at most; look for brackets that are never closed",
 )
 TOO_MANY_TOKENS = Code(
     "NN151",
     "too-many-tokens",
     "the text has more than {limit} words and signs",
     "the limit is reached here",
-    "split it",
+    "numbers in such amounts belong into a data set; is this the right file?",
 )
 TOO_MANY_ERRORS = Code(
     "NN152",
@@ -156,4 +176,11 @@ TOO_MANY_ERRORS = Code(
     "stopped here",
     "repair the first ones and run again",
     severity="note",
+)
+STRICT_COMMENT = Code(
+    "NN143",
+    "comment",
+    "plain JSON has no comments",
+    "--strict-json",
+    "remove it, or lint without --strict-json",
 )

@@ -1,4 +1,4 @@
-"""NN700-NN709 and NN750-NN759: the command line, prediction and evaluation."""
+"""NN700-NN709, NN750-NN759 and NN770-NN779: the command line, prediction and evaluation, what lint is set to."""
 
 from nnlang.diagnostics import DATA, DEVICE, DIVERGED, USAGE, Code
 
@@ -112,9 +112,47 @@ TIMES_AS_WEIGHTS = Code(
     help="use --filter-mode remove to take listed features out",
     severity="warning",
 )
+NOT_IN_THE_MANUAL = Code(
+    "NN770",
+    "not-in-the-manual",
+    "`{word}` is no key, no value, no code and no name of a finding",
+    help="`nnlang explain` lists the keys and the families of codes",
+)
 NOT_FOR_TEXT = Code(
     "NN759",
     "not-for-text",
     "text signals cannot feed this model: {reason}",
     help="{remedy}",
+)
+BAD_CONFIGURATION = Code(
+    "NN771",
+    "bad-configuration",
+    "the configuration `{path}` cannot be used: {reason}",
+    help="mend it, or leave it aside with --no-config",
+)
+UNKNOWN_SETTING = Code(
+    "NN772",
+    "unknown-setting",
+    "`{table}` has no key `{key}`",
+    "nobody reads it",
+    help="`nnlang lint --help` lists the keys",
+)
+BAD_SETTING = Code("NN773", "bad-setting", "{key} cannot be `{value}`: {reason}", help="write {expected}")
+UNKNOWN_RULE = Code(
+    "NN774",
+    "unknown-rule",
+    "{key} names `{value}`, but no code begins so",
+    help="`nnlang explain` lists the codes; NN5 is a family of them, NN stands for all",
+)
+NO_BASELINE = Code(
+    "NN775",
+    "no-baseline",
+    "there is no baseline `{path}`",
+    help="record what is found now: nnlang lint {paths} --baseline {path} --update-baseline",
+)
+BAD_BASELINE = Code(
+    "NN776",
+    "bad-baseline",
+    "`{path}` is no baseline that nnlang can read: {reason}",
+    help="write it anew with --update-baseline",
 )

@@ -17,18 +17,15 @@ from nnlang.schema.choices import (
     POOLING,
     SCHEME,
 )
-from nnlang.schema.definition import (
-    DEFINITION,
+from nnlang.schema.definition import DEFINITION, LAYER, SELU_ALPHA, TABLES
+from nnlang.schema.records import (
     DELTA_BOOST,
     DENOISING,
-    LAYER,
     LRN,
     MAX_OUT,
-    SELU_ALPHA,
     SHARED_WEIGHTS,
     SMCE,
     SPARSENESS,
-    TABLES,
     WEIGHT_INIT,
 )
 from nnlang.schema.training import JOB, JOB_CHECKPOINT_NAME, JOB_DEFAULTS, JOB_RESULTS, PREDICTION, TRAINING
@@ -48,6 +45,7 @@ from nnlang.schema.types import (
     Text,
     ValueType,
     expects,
+    fold,
 )
 
 __all__ = [
@@ -56,5 +54,5 @@ __all__ = [
     "NETWORK_KIND", "OPTIMIZER", "POOLING", "PREDICTION", "SCHEME", "SELU_ALPHA", "SHARED_WEIGHTS", "SMCE",
     "SPARSENESS", "TABLES", "TRAINING", "WEIGHT_INIT", "Choice", "Flag", "Key", "Layers", "Many", "Number", "Option",
     "Record", "Status", "Table", "Text", "ValueType",
-    "expects",
+    "expects", "fold",
 ]  # fmt: skip

@@ -54,7 +54,12 @@ ACTIVATION = Choice(
         Option("Linear", Activation.LINEAR, "z"),
         Option("LRelu", Activation.LEAKY_RELU, "z, or ReluSlope * z where z < 0", ("LeakyRectifiedLinear",)),
         Option("Elu", Activation.ELU, "z, or EluAlpha * (exp(z) - 1) where z < 0", ("ExponentialLinear",)),
-        Option("Selu", Activation.SELU, "SeluLambda times the ELU", ("ScaledExponentialLinear",)),
+        Option(
+            "Selu",
+            Activation.SELU,
+            "SeluLambda times z, or SeluLambda * EluAlpha * (exp(z) - 1) where z < 0",
+            ("ScaledExponentialLinear",),
+        ),
         Option("SoftMax", Activation.SOFTMAX, "exp(z) over the sum of exp(z) of the layer; outputs only"),
         Option("SoftPlus", Activation.SOFTPLUS, "log(1 + exp(z))", status=_PARSED),
         Option("SoftSign", Activation.SOFTSIGN, "z / (1 + |z|)", status=_PARSED),
@@ -81,13 +86,22 @@ ERROR_FUNCTION = Choice(
     (
         Option("L1", ErrorFunction.L1, "|a - t|"),
         Option("L2", ErrorFunction.L2, "(a - t)^2 / 2"),
-        Option("L2Hinge", ErrorFunction.L2_HINGE, "L2 on the wrong side of the target only"),
+        Option(
+            "L2Hinge",
+            ErrorFunction.L2_HINGE,
+            "L2 where a is on the wrong side alone: below a target above 0, else above |t|",
+        ),
         Option("Hinge", ErrorFunction.HINGE, "max(0, 1 - t a), targets -1 and +1"),
-        Option("CrossEntropy", ErrorFunction.CROSS_ENTROPY, "cross entropy", ("Cross Entropy",)),
+        Option(
+            "CrossEntropy",
+            ErrorFunction.CROSS_ENTROPY,
+            "-t ln a - (1 - t) ln(1 - a) of Sigmoid, -t ln a of SoftMax",
+            ("Cross Entropy",),
+        ),
         Option(
             "ScaledMarginalCrossEntropy",
             ErrorFunction.SMCE,
-            "cross entropy with margins and scales for ones and zeros",
+            "cross entropy of ones below oneTarget and zeros above zeroTarget, scaled by oneScale and zeroScale",
             documented=("SMCE",),
         ),
         Option(
@@ -101,13 +115,15 @@ ERROR_FUNCTION = Choice(
 SCHEME = Choice(
     "weight initialisation",
     (
-        Option("Xavier", Scheme.XAVIER, "uniform, +- Scale * sqrt(6 / (inputs + outputs))"),
+        Option(
+            "Xavier", Scheme.XAVIER, "uniform, +- Scale * sqrt(6 / (inputs + outputs)); DSSTNE took half that range"
+        ),
         Option("CaffeXavier", Scheme.CAFFE_XAVIER, "uniform, +- Scale * sqrt(3 / outputs)"),
         Option("Gaussian", Scheme.GAUSSIAN, "normal, standard deviation Scale"),
         Option("Uniform", Scheme.UNIFORM, "uniform, +- Scale"),
         Option("UnitBall", Scheme.UNIT_BALL, "uniform in (0, Scale]"),
-        Option("Constant", Scheme.CONSTANT, "Scale everywhere"),
-        Option("SELU", Scheme.SELU, "normal, standard deviation 1 / sqrt(inputs)"),
+        Option("Constant", Scheme.CONSTANT, "Scale everywhere; DSSTNE took -Scale by a slip of sign"),
+        Option("SELU", Scheme.SELU, "normal, standard deviation 1 / sqrt(inputs); DSSTNE took 1 / inputs"),
     ),
 )
 
@@ -136,13 +152,25 @@ POOLING = Choice(
 OPTIMIZER = Choice(
     "optimizer",
     (
-        Option("SGD", Optimizer.SGD, "gradient descent"),
-        Option("Momentum", Optimizer.MOMENTUM, "gradient descent with velocity"),
-        Option("AdaGrad", Optimizer.ADAGRAD, "steps divided by the root of the summed squares"),
-        Option("Nesterov", Optimizer.NESTEROV, "velocity, the gradient taken ahead"),
-        Option("RMSProp", Optimizer.RMSPROP, "steps divided by the root of a running mean of squares"),
-        Option("AdaDelta", Optimizer.ADADELTA, "steps of the size of past steps"),
-        Option("Adam", Optimizer.ADAM, "running means of the gradient and of its square"),
+        Option("SGD", Optimizer.SGD, "gradient descent: w = w - Alpha g"),
+        Option("Momentum", Optimizer.MOMENTUM, "gradient descent with velocity: v = Mu v - Alpha g, w = w + v"),
+        Option("AdaGrad", Optimizer.ADAGRAD, "v = v + g^2, w = w - Alpha g / sqrt(v)"),
+        Option(
+            "Nesterov",
+            Optimizer.NESTEROV,
+            "velocity with the gradient taken ahead: v' = Mu v - Alpha g, w = w + v' + Mu (v' - v)",
+        ),
+        Option("RMSProp", Optimizer.RMSPROP, "v = Mu v + (1 - Mu) g^2, w = w - Alpha g / sqrt(v)"),
+        Option(
+            "AdaDelta",
+            Optimizer.ADADELTA,
+            "w = w - g sqrt(v / s), s and v running means of g^2 and of squared steps; Alpha has no effect",
+        ),
+        Option(
+            "Adam",
+            Optimizer.ADAM,
+            "w = w - Alpha m / (sqrt(s) + 1e-8), m and s means of g and g^2 (Mu, Mu1) freed of their start",
+        ),
     ),
 )
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 FLOAT_MAX = 3.4028234663852886e38  # the largest float32
 INT_MAX = 2**31 - 1
+
+
+def fold(word: str) -> str:
+    """The word in small letters; one with letters beyond ASCII as it is (the Kelvin sign is no k)."""
+    return word.lower() if word.isascii() else word
 
 
 class Status(Enum):
@@ -73,8 +79,11 @@ class Choice:
 
     def find(self, word: str) -> Option | None:
         """The option that a word in any letter case stands for."""
-        low = word.lower()
-        return next((o for o in self.options if any(s.lower() == low for s in o.spellings)), None)
+        return self._by_word.get(fold(word))
+
+    @cached_property
+    def _by_word(self) -> Mapping[str, Option]:
+        return {s.lower(): o for o in reversed(self.options) for s in o.spellings}  # the first of two counts
 
     @property
     def accepted(self) -> tuple[Option, ...]:
@@ -126,6 +135,7 @@ class Key:
     kinds: str = "IHOT"  # layer kinds that take it, by their first letters; layers only
     types: str = "FCP"  # layer types that take it, likewise
     spare: str = ""  # "bool", "string": a documented type of value that is read too (decode says how)
+    pattern: str = ""  # of the strings that are read, where `spare` is "string"
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -142,8 +152,11 @@ class Table:
 
     def find(self, word: str) -> Key | None:
         """The key that a word in any letter case stands for."""
-        low = word.lower()
-        return next((k for k in self.keys if any(s.lower() == low for s in k.spellings)), None)
+        return self._by_word.get(fold(word))
+
+    @cached_property
+    def _by_word(self) -> Mapping[str, Key]:
+        return {s.lower(): k for k in reversed(self.keys) for s in k.spellings}  # the first of two counts
 
     def reason(self, word: str) -> str:
         """Why a well-known key is refused here; empty where it is not known."""

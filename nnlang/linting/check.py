@@ -1,0 +1,157 @@
+"""One text through every rule: what the reader finds, what the rules find, less what is ignored or suppressed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+from nnlang import schema
+from nnlang.codes import shapes, syntax
+from nnlang.definition import Checked, meaning
+from nnlang.diagnostics import Diagnostic, Report, Stop, at
+from nnlang.job import check_job
+from nnlang.linting.settings import Settings
+from nnlang.linting.suppress import suppressed
+from nnlang.network import DataFacts, Footprint, Network, Training
+from nnlang.rules import CHECKS, RULES
+from nnlang.rules.rule import Fix, Saved, Subject
+from nnlang.rules.sizes import COSTED
+from nnlang.settings import settle
+from nnlang.source import Source
+from nnlang.syntax import DEFAULTS, Limits, Node, ObjectNode, read
+
+MOST = 1_000  # findings of one text
+EXAMPLES, ENTRIES = 100_000, 150  # of data sets that are not at hand, and of their rows: like MovieLens 20M
+WIDE = 10_000  # units from which nobody stores dense rows
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding, with the severity that the settings give it, and how it can be mended."""
+
+    diagnostic: Diagnostic
+    fix: Fix | None = None
+
+
+def lint(
+    source: Source,
+    settings: Settings | None = None,
+    data: Mapping[str, DataFacts] | None = None,
+    saved: Saved | None = None,
+    limits: Limits = DEFAULTS,
+) -> list[Finding]:
+    """Everything to say about a definition's or a job's text, in the order of its places; nothing is raised.
+
+    data: facts of the data sets at hand; saved: a model that the definition should go on from.
+    """
+    settings = settings or Settings()
+    checked = _read(source, data or {}, limits)
+    found = [*checked.report.diagnostics, *_ruled(checked, settings, data or {}, saved)]
+    if settings.strict:
+        found += [Diagnostic(syntax.STRICT_COMMENT, at(source, comment.span)) for comment in checked.comments]
+    chosen = _chosen(source.name, found, settings)
+    left = _chosen(source.name, suppressed(source, checked.comments, chosen, settings), settings)
+    report = Report()
+    report.diagnostics += left
+    return [_finding(d, checked.root) for d in _capped(source, report.sorted())]
+
+
+def _read(source: Source, data: Mapping[str, DataFacts], limits: Limits) -> Checked:
+    """The text as a definition; as a job where it is one."""
+    report = Report()
+    document = read(source, report, limits)
+    if document.root is None or not is_job(document.root):
+        return meaning(source, document, report, data, need_shapes=bool(data), limits=limits)
+    report = Report()
+    check_job(source, report, limits)
+    return Checked(source, None, None, {}, report, document.comments, document.root)
+
+
+def is_job(root: Node) -> bool:
+    """Whether a text is a job file: it has keys of a job that a definition has not, and no Layers."""
+    if not isinstance(root, ObjectNode):
+        return False
+    names = {m.name.value.lower() for m in root.members}
+    return "layers" not in names and bool(names & _JOB_KEYS)
+
+
+_JOB_KEYS = frozenset(
+    s.lower() for key in schema.JOB.keys for s in key.spellings if schema.DEFINITION.find(key.name) is None
+)
+
+
+def _ruled(
+    checked: Checked, settings: Settings, data: Mapping[str, DataFacts], saved: Saved | None
+) -> Iterator[Diagnostic]:
+    """What the rules find in a sound definition."""
+    if checked.definition is None or checked.network is None:
+        return
+    network, batch = checked.network, settings.batch
+    told = {**checked.training, **({"batch": batch} if batch else {})}
+
+    @cache
+    def footprint() -> Footprint | None:
+        return _footprint(network, told)
+
+    definition, training = checked.definition, checked.training
+    subject = Subject(definition, network, training, data, settings.memory, saved, footprint, checked.root)
+    for code, rule in CHECKS.items():
+        if settings.takes(code):
+            yield from rule(subject)
+
+
+def _footprint(network: Network, told: Mapping[str, object]) -> Footprint | None:
+    """The network's footprint; None where its sizes are not known, where it is too large or cannot be compiled yet."""
+    if any(layer.units == 0 for layer in network.layers) or len(network.weights) > COSTED:
+        return None
+    from nnlang.compiler import footprint
+
+    training: Training = settle(told, {})[0]
+    try:
+        return footprint(_with_data(network), training)
+    except Stop:
+        return None
+
+
+def _with_data(network: Network) -> Network:
+    """The network with assumed facts of the data sets that are not at hand: wide ones and `Sparse` ones are sparse."""
+    known = {facts.name for facts in network.data}
+    layers = (*network.inputs, *network.outputs)
+    assumed = {
+        layer.dataset: DataFacts(
+            layer.dataset,
+            EXAMPLES,
+            layer.units,
+            sparse=True,
+            boolean=True,
+            entries=EXAMPLES * min(layer.units, ENTRIES),
+        )
+        for layer in layers
+        if layer.dataset not in known and (layer.sparse or layer.units >= WIDE)
+    }
+    return replace(network, data=(*network.data, *assumed.values()))
+
+
+def _chosen(name: str, found: Iterable[Diagnostic], settings: Settings) -> list[Diagnostic]:
+    """The findings that are asked for, with the severities that are asked for."""
+    ignored = settings.ignored_in(name)
+    kept = [d for d in found if settings.takes(d.code.code) and not d.code.code.startswith(ignored)]
+    severities = [settings.severity_of(d.code.code, d.code.severity) for d in kept]
+    return [
+        d if severity == d.code.severity else replace(d, code=replace(d.code, severity=severity))
+        for d, severity in zip(kept, severities, strict=True)
+    ]
+
+
+def _capped(source: Source, found: list[Diagnostic]) -> list[Diagnostic]:
+    if len(found) <= MOST:
+        return found
+    more = Diagnostic(shapes.MORE_FINDINGS, found[MOST].place, {"count": len(found) - MOST})
+    return [*found[:MOST], more]
+
+
+def _finding(d: Diagnostic, root: Node | None) -> Finding:
+    rule = RULES.get(d.code.code)
+    in_text = d.place is not None and d.place.source is not None and d.place.span is not None
+    return Finding(d, rule.fix(d, root) if rule and rule.fix and in_text else None)

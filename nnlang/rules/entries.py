@@ -1,0 +1,101 @@
+"""How findings about keys and values are mended (NN2): from the finding and the tree of the text."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+from nnlang import schema
+from nnlang.diagnostics import Diagnostic
+from nnlang.rules.fixes import place, remove_key_unsafely, unquote_where_told
+from nnlang.rules.members import member_at
+from nnlang.rules.rule import Edit, Fix
+from nnlang.schema import Table
+from nnlang.syntax import Node, NullNode
+
+_TABLES = {table.what: table for table in (*schema.TABLES, schema.JOB, schema.PREDICTION)}
+# Names that other tools give to keys of ours, and ours (see the reasons in schema.TRAINING).
+_CALLED = {"learningrate": "Alpha", "batchsize": "MiniBatch", "weightdecay": "Lambda", "momentum": "Mu"}
+
+
+def respell(d: Diagnostic, root: Node | None) -> Fix | None:
+    """The nearest key in place of one that is not known; safe where it is one slip away and no other key is.
+
+    None where the object has that key already: which of the two counts is not for us to say.
+    """
+    near = str(d.facts.get("near") or "")
+    table = _TABLES.get(str(d.facts["what"]))
+    if not near or table is None or _has(d, root, table, near):
+        return None
+    return Fix(f"write `{near}`", (Edit(place(d)[1], json.dumps(near)),), safe=bool(d.facts.get("sure")))
+
+
+def _has(d: Diagnostic, root: Node | None, table: Table, name: str) -> bool:
+    """Whether the object that holds a finding's key has another key already, in any of its spellings."""
+    found = member_at(root, place(d)[1])
+    key = table.find(name)
+    return found is not None and any(table.find(m.name.value) is key for m in found[0].members)
+
+
+def call_by_our_name(d: Diagnostic, root: Node | None) -> Fix | None:
+    """The key that other tools call otherwise; else without the key, which nothing here answers to. Never safe."""
+    _, span, text = place(d)
+    name, table = _CALLED.get(text[1:-1].lower()), _TABLES.get(str(d.facts["what"]))
+    if name is None or table is None or table.find(name) is None:
+        return remove_key_unsafely(d, root)
+    if _has(d, root, table, name):
+        return None
+    return Fix(f"write `{name}`", (Edit(span, json.dumps(name)),), safe=False)
+
+
+def remove_second(d: Diagnostic, root: Node | None) -> Fix | None:
+    """Without a key that is written twice; safe where both say the same."""
+    fix = remove_key_unsafely(d, root)
+    source, span, _ = place(d)
+    found = member_at(root, span)
+    if fix is None or found is None:
+        return fix
+    first = next((m for m in found[0].members if _position(d, m.name.span.start) == d.facts["first"]), None)
+    values = [source.text[m.value.span.start : m.value.span.end] for m in (found[1], first) if m]
+    return Fix(fix.title, fix.edits, safe=len(values) == 2 and values[0] == values[1])
+
+
+def _position(d: Diagnostic, start: int) -> str:
+    return "{}:{}".format(*place(d)[0].position(start))
+
+
+def retype(d: Diagnostic, root: Node | None) -> Fix | None:
+    """A value without the quotes around it, where the finding says so; without a key whose value is null."""
+    bare = unquote_where_told(d, root)
+    if bare is not None:
+        return bare
+    found = member_at(root, place(d)[1])
+    return remove_key_unsafely(d, root) if found and isinstance(found[1].value, NullNode) else None
+
+
+def respell_value(d: Diagnostic, root: Node | None) -> Fix | None:
+    """The nearest word of an enumeration, safe where it is one slip away and no other is; or a number unquoted."""
+    bare, near = unquote_where_told(d, root), str(d.facts.get("near") or "")
+    if bare is not None or not near:
+        return bare
+    return Fix(f'write "{near}"', (Edit(place(d)[1], json.dumps(near)),), safe=bool(d.facts.get("sure")))
+
+
+def remove_controls(d: Diagnostic, root: Node | None) -> Fix | None:
+    """A text without its control characters; None where nothing is left of it."""
+    _, span, text = place(d)
+    left = "".join(c for c in json.loads(text) if unicodedata.category(c) != "Cc")
+    if not left.strip():
+        return None
+    return Fix("remove the control characters", (Edit(span, json.dumps(left, ensure_ascii=False)),), safe=False)
+
+
+def remove_empty(d: Diagnostic, root: Node | None) -> Fix | None:
+    """Without a key whose list or text is empty, so that its default holds; None for keys that have to be there."""
+    found = member_at(root, place(d)[1])
+    if found is None:
+        return None
+    key = found[1].name.value
+    if any((row := table.find(key)) and row.required for table in _TABLES.values()):
+        return None
+    return remove_key_unsafely(d, root)

@@ -1,0 +1,127 @@
+"""The language server as a process: how it begins and ends, what it agrees on with its client, what it needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nnlang.cli import run_command
+from tests.lsp_client import COMMAND, SECONDS, Client
+from tests.test_editor import SMALL
+
+pytest.importorskip("pygls")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The folder that a client works in."""
+    return tmp_path
+
+
+def test_completion_without_snippets(root: Path) -> None:
+    client = Client(root, {})
+    try:
+        client.open("file:///a.json", '{ "Layers": [ { } ] }')
+        items = client.ask("completion", "file:///a.json", '{ "Layers": [ { ', 16)["items"]
+        assert items and all("$" not in item["textEdit"]["newText"] for item in items)
+        assert client.end() == 0
+    finally:
+        client.kill()
+
+
+@pytest.mark.parametrize(("encoding", "units"), [("utf-8", 4), ("utf-16", 2), ("utf-32", 1)])
+def test_units_are_those_that_are_agreed_on(root: Path, encoding: str, units: int) -> None:
+    client = Client(root, {"general": {"positionEncodings": [encoding]}})
+    try:
+        assert client.server["capabilities"]["positionEncoding"] == encoding
+        client.open("file:///a.json", '{ "Layers": [ { "Name": "😀", "Nme": 1 } ] }')
+        found = next(d for d in client.findings("file:///a.json") if d["code"] == "NN201")
+        assert found["range"]["start"] == {"line": 0, "character": 28 + units}
+        assert client.end() == 0
+    finally:
+        client.kill()
+
+
+def test_messages_that_are_none(root: Path) -> None:
+    client = Client(root)
+    try:
+        assert client.process.stdin is not None
+        client.process.stdin.write(b"Content-Length: 3\r\n\r\n{]}")
+        client.send({"id": 77, "method": "textDocument/hover", "params": {"nonsense": True}})
+        client.notify("textDocument/didOpen", {"textDocument": 3})
+        client.wait(lambda: len(client.logs) >= 2)
+        client.open("file:///a.json", SMALL)
+        assert "NN520" in client.codes("file:///a.json")
+        assert client.end() == 0
+    finally:
+        client.kill()
+
+
+def test_exit_codes(root: Path) -> None:
+    """0 after shutdown and exit; 1 where the client goes without a word."""
+    for goodbye in (False, True):
+        client = Client(root)
+        try:
+            assert client.process.stdin is not None
+            client.notify("exit", None) if goodbye else client.process.stdin.close()
+            assert client.process.wait(SECONDS) == 1
+        finally:
+            client.kill()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_signals_end_it(root: Path) -> None:
+    client = Client(root)
+    try:
+        begin = time.monotonic()
+        client.process.send_signal(signal.SIGTERM)
+        assert client.process.wait(SECONDS) == 128 + signal.SIGTERM
+        assert time.monotonic() - begin < 10
+    finally:
+        client.kill()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="terminals of POSIX")
+def test_nobody_speaks_with_it_by_hand() -> None:
+    ours, theirs = os.openpty()
+    try:
+        done = subprocess.run(COMMAND, stdin=theirs, capture_output=True, text=True, check=False, timeout=SECONDS)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 2 and done.stdout == "" and "NN704" in done.stderr
+
+
+def test_without_the_extra() -> None:
+    code = (
+        "import sys; sys.modules.update({'pygls': None, 'lsprotocol': None});"
+        "from nnlang.cli import run_command; sys.exit(run_command(['lsp']))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=SECONDS
+    )
+    assert done.returncode == 2 and "NN705" in done.stderr and "nnlang[lsp]" in done.stderr
+
+
+def test_the_settings_in_the_docs_are_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "editors.md").read_text(encoding="utf-8")
+    plain, served = (json.loads(block) for block in re.findall("```json\n(.*?)```", text, re.DOTALL))
+    assert [served["glspc.server.command"], *served["glspc.server.commandArguments"]] == ["nnlang", "lsp"]
+    monkeypatch.chdir(tmp_path)
+    for line in re.findall("^    nnlang (.*)$", text, re.MULTILINE):
+        assert run_command(line.split()) == 0
+    assert all(Path(row["url"]).is_file() for row in plain["json.schemas"])
+
+
+def test_help_says_how_editors_start_it() -> None:
+    told = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True, timeout=SECONDS).stdout
+    assert "vim.lsp.enable" in told and "language-server.nnlang" in told and "eglot-server-programs" in told
