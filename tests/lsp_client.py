@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,11 @@ class Refused(Exception):  # noqa: N818 - it is what the server said
 class Client:
     """One session: requests wait for their answers, what the server says of itself is kept."""
 
-    def __init__(self, root: Path | None = None, able: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, root: Path | None = None, able: dict[str, Any] | None = None, command: Sequence[str] = COMMAND
+    ) -> None:
         self.process = subprocess.Popen(
-            COMMAND, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self.answers: dict[int, dict[str, Any]] = {}
         self.diagnostics: dict[str, list[dict[str, Any]]] = {}  # by document: what was published, in order
@@ -95,9 +98,8 @@ class Client:
 
     def send(self, message: dict[str, Any]) -> None:
         """One message, as it is."""
-        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
         assert self.process.stdin is not None
-        self.process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        self.process.stdin.write(framed(message))
         self.process.stdin.flush()
 
     def notify(self, method: str, params: Any) -> None:
@@ -186,6 +188,12 @@ class Client:
             self.process.wait(SECONDS)
             if stream is not None:
                 stream.close()
+
+
+def framed(message: dict[str, Any]) -> bytes:
+    """A message as it goes over the wire."""
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    return b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
 def position(text: str, offset: int) -> dict[str, int]:

@@ -127,17 +127,25 @@ def test_every_text_has_a_tree(text: str) -> None:
         named(tree, offset)
 
 
-@pytest.mark.parametrize("text", ["[" * 99_999 + "}" * 99_999, '{"' * 50_000, '"' + ", " * 99_999, "/*" * 99_999])
+HOSTILE = [
+    "[" * 99_999 + "}" * 99_999, '{"' * 50_000, '{"a":' * 50_000, '"' + ", " * 99_999, '"' + ", " * 99_999 + "\n",
+    "/*" * 99_999, "/*" + "*" * 99_999, "/" * 99_999, '{ "' + "\\" * 99_999, '{ "' + "\\" * 99_999 + "\n }",
+    "'\\" * 99_999, '"\\' * 99_999 + "\n", '"a' * 99_999 + "\n", "'" * 99_999 + "\n", "a'" * 99_999,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_texts_take_no_time(text: str) -> None:
     begin = time.monotonic()
     tree = grow(text)
     assert cursor(tree, len(text) // 2) is None or len(tree.groups) < 65
+    assert hover(tree, len(text) // 2) is None and named(tree, 9) is None
+    assert len(symbols(tree)) < 2 and len(list(folds(tree))) < 2
     assert time.monotonic() - begin < 8
 
 
 # Cursors
 
-LAYERS = '{ "Layers": [ @ ] }'
 CURSORS = {
     '{ "Layers": [ { "Na|" } ] }': ("a layer", "key", "Na"),
     '{ "Layers": [ { "Na|': ("a layer", "key", "Na"),
@@ -189,6 +197,8 @@ def test_a_word_is_replaced_whole() -> None:
     assert word('{ "Ki|nd": "x" }') == '"Kind"'
     assert word('{ "Kind": "Feed|, "Name": "x" }') == '"Feed'
     assert word('{ "Kind": Fe|ed }') == "Feed"
+    assert word('{ "|"Kind": "x" }') == '"'
+    assert word('{ "|", "Kind": "x" }') == '""'
     assert word('{ "Kind": |}') == ""
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from nnlang.cli import run_command
-from tests.lsp_client import COMMAND, SECONDS, Client
+from tests.lsp_client import COMMAND, SECONDS, Client, framed
 from tests.test_editor import SMALL
 
 pytest.importorskip("pygls")
@@ -63,6 +63,43 @@ def test_messages_that_are_none(root: Path) -> None:
         assert client.end() == 0
     finally:
         client.kill()
+
+
+def test_a_bug_of_ours_is_logged_and_nothing_more(root: Path) -> None:
+    code = (
+        "import sys\nfrom nnlang.editor import completion, references\n"
+        "from nnlang.editor.server import answers, state\n"
+        "def bug(*arguments, **options): raise RuntimeError('a bug of ours')\n"
+        "completion.offers = references.rename = answers.findings = bug\n"
+        "plain = state.lint\nstate.lint = lambda source, settings: bug() if 'Boom' in source.text else plain(source)\n"
+        "from nnlang.cli import run_command\nsys.exit(run_command(['lsp']))"
+    )
+    client = Client(root, command=(sys.executable, "-c", code))
+    uri = "file:///a.json"
+    try:
+        client.open(uri, SMALL.replace('"Out"', '"Boom"'))
+        client.wait(lambda: len(client.logs) == 1)
+        assert client.ask("completion", uri, SMALL, 30) is None
+        assert client.ask("rename", uri, SMALL, 50, newName="x") is None
+        assert client.actions(uri, {"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 0}}) == []
+        assert len(client.logs) == 4 and all("a bug of ours" in log for log in client.logs)
+        client.replace(uri, SMALL)
+        assert client.codes(uri) and client.ask("hover", uri, SMALL, SMALL.index("Relu")) is not None
+        assert client.end() == 0
+    finally:
+        client.kill()
+
+
+def test_a_client_that_listens_no_more() -> None:
+    item = {"uri": "file:///a.json", "languageId": "json", "version": 1, "text": SMALL}
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
+        assert server.stdin is not None and server.stdout is not None and server.stderr is not None
+        server.stdout.close()
+        server.stdin.write(framed({"id": 1, "method": "initialize", "params": {"capabilities": {}, "processId": None}}))
+        server.stdin.write(framed({"method": "textDocument/didOpen", "params": {"textDocument": item}}))
+        server.stdin.close()
+        assert server.stderr.read() == b""
+        assert server.wait(SECONDS) == 1
 
 
 def test_exit_codes(root: Path) -> None:

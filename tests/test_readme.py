@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nnlang.rules import RULES
 from nnlang.runtime.sample import taste_groups
 
 ROOT = Path(__file__).parent.parent
@@ -57,6 +58,21 @@ def test_the_python_block_runs(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     run(["-c", PYTHON[0]], folder)
     assert len((folder / "recs").read_text().splitlines()) == 100
+
+
+def test_the_commands_about_definitions_run(folder: Path) -> None:
+    (folder / "networks").mkdir()
+    text = (ROOT / "examples/movielens/config.json").read_text()
+    (folder / "networks" / "wide.json").write_text(text.replace('"auto"', "27278").replace('"Sparse"', '"sparse"'))
+    found = commands("Definitions that are right")
+    assert [words[1] for words in found] == ["lint", "lint", "explain", "format", "graph"]
+    for words in found:
+        run(words, folder)
+    assert (folder / "config.svg").read_text().startswith("<svg")
+
+
+def test_the_number_of_rules_is_right() -> None:
+    assert f"| checking | {len(RULES)} rules" in README
 
 
 def test_the_compile_commands_run(folder: Path) -> None:

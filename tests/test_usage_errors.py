@@ -78,6 +78,21 @@ def job_without_data(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return typed("run", "job.json")(monkeypatch, capsys)
 
 
+def configured(text: str) -> Case:
+    """What lint says of a configuration file."""
+
+    def case(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+        Path("nnlang.toml").write_text(text)
+        return typed("lint", "config.json")(monkeypatch, capsys)
+
+    return case
+
+
+def damaged_baseline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    Path("known.json").write_text('{ "version": 2, "findings": [] }')
+    return typed("lint", "nets/", "--baseline", "known.json")(monkeypatch, capsys)
+
+
 def two_inputs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     net = network()
     second = replace(net.layers[1], kind=net.layers[0].kind, name="Second")
@@ -110,6 +125,12 @@ CASES: dict[str, Case] = {
     "NN757": predicted("u\ta\nnew\t\n"),
     "NN758": predicted(filter="seen", filter_mode=FilterMode.SCALE, files={"seen": "u\ta,1112486027\n"}),
     "NN759": two_inputs,
+    "NN771": configured("[lint]\nselect = [\n"),
+    "NN772": configured('[lint]\ningore = ["NN5"]\n'),
+    "NN773": configured('[lint]\ngpu-memory = "24 apples"\n'),
+    "NN774": configured('[lint]\nselect = ["NN5O2"]\n'),
+    "NN775": typed("lint", "nets/", "--baseline", "known.json"),
+    "NN776": damaged_baseline,
     "NN770": typed("explain", "hidden-layer-size"),
 }
 

@@ -34,7 +34,12 @@ _EXTRAS = {
     **dict.fromkeys(("pygls", "lsprotocol"), "lsp"),
 }
 # How the parser's words for a value that is no number, in any of its versions, are told apart.
-_KINDS = {"integer": "it takes an integer", "number": "it takes a number", "float": "it takes a number"}
+_KINDS = {
+    "integer": "it takes an integer",
+    "valid int": "it takes an integer",
+    "number": "it takes a number",
+    "float": "it takes a number",
+}
 _UsageError = typer.BadParameter.__mro__[1]  # click's, which some versions of typer carry under a name of their own
 
 _HELP = """A compiler for LNDL, DSSTNE's network definition language: from a definition and data to recommendations.

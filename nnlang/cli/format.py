@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
-import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
-from nnlang.cli import show
+from nnlang.cli import rewrite, show
 from nnlang.cli.patch import patch
-from nnlang.codes import files as codes
-from nnlang.diagnostics import DISK, FINDINGS, OK, Place, Report, Stop, printable, stop
+from nnlang.diagnostics import DISK, FINDINGS, OK, Report, Stop, printable
 from nnlang.formatter import format_text
 from nnlang.linting.files import STDIN, definitions
-from nnlang.runtime.files import atomic_write, write_text
 from nnlang.syntax import read_source
 
 
@@ -85,45 +79,17 @@ def _changes(path: Path, writes: bool, diff: bool) -> bool:
     if text is None:
         raise Stop(*report.sorted())
     if writes and str(path) == STDIN:
-        _print(text)
+        rewrite.put(text)
     elif text == source.text:
         return False
     elif writes:
-        _write(path, text)
+        rewrite.replace(path, text)
         show.say(f"reformatted {printable(source.name)}")
     elif diff:
-        _print("".join(patch(printable(source.name), source.text, text)))
+        rewrite.put("".join(patch(printable(source.name), source.text, text)))
     else:
         show.say(f"would reformat {printable(source.name)}")
     return text != source.text
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace the file that a path leads to; who may read and write it stays as it is."""
-    target = os.path.realpath(path)
-    if not os.access(target, os.W_OK):  # replacing it needs no permission of the file's own
-        help = "let it be written (`chmod u+w`) or format a copy"
-        raise stop(codes.NOT_WRITABLE, Place(str(path)), path=path, reason="it is write-protected", help=help)
-    atomic_write(target, lambda ready: _written(ready, target, text))
-
-
-def _written(ready: Path, target: str, text: str) -> None:
-    write_text(ready, [text])
-    old = os.stat(target)
-    with suppress(OSError):  # only the owner's superuser may give files away
-        os.chown(ready, old.st_uid, old.st_gid)
-    shutil.copymode(target, ready)
-
-
-def _print(text: str) -> None:
-    """Text to standard output: byte for byte as it would be in a file, but harmless on a terminal."""
-    if sys.stdout.isatty():
-        for line in text.removesuffix("\n").split("\n"):
-            show.say(printable(line.replace("\t", "    ")))
-        return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8"))
-    sys.stdout.buffer.flush()
 
 
 def _summary(outcomes: list[_Outcome], writes: bool, paths: list[Path]) -> str:

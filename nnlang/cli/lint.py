@@ -12,8 +12,9 @@ import typer
 from nnlang.cli import lint_options as flags
 from nnlang.cli import options, rewrite, show
 from nnlang.cli.lint_report import Told, tell
+from nnlang.cli.patch import patch
 from nnlang.codes import usage as codes
-from nnlang.diagnostics import FINDINGS, Diagnostic, Place, Stop, stop
+from nnlang.diagnostics import FINDINGS, Diagnostic, Place, Stop, printable, stop
 from nnlang.linting import check
 from nnlang.linting.baseline import Baseline, empty_baseline, read_baseline, sift, text_of, updated
 from nnlang.linting.check import Finding
@@ -136,7 +137,7 @@ def _one(path: Path, chosen: flags.Chosen, look: _Look, tally: _Tally) -> None:
         return
     after, done = mended(source, look, unsafe=given.unsafe_fixes)
     if given.diff:
-        rewrite.put(rewrite.difference(name, source.text, after.text))
+        rewrite.put("".join(patch(printable(name), source.text, after.text, mended=True)))
     elif is_stdin:
         rewrite.put(after.text)
     elif done:

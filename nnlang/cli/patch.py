@@ -1,8 +1,8 @@
-"""What laying a text out changes, as a patch, in time linear in its length.
+"""What laying a text out, or mending it, changes, as a patch, in time linear in its length.
 
-Python's difflib compares any texts, and takes minutes for a megabyte of lines that are much alike. Of the two texts
-here it is known that they differ in little but white space: a line is the same line where as many other characters
-stand before it.
+Python's difflib compares any texts, and takes minutes for a megabyte of lines that are much alike. Of texts that are
+laid out it is known that they differ in little but white space: a line is the same line where as many other characters
+stand before it. Of texts that are mended it is known that a few lines change at a time, and then the old ones go on.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 CONTEXT = 3  # lines around each change
+NEAR = 60  # lines of both texts after which a mended text goes on as the old one does, at most
+AGREE = 2  # lines alike that show it
 
 
 class _Change(NamedTuple):
@@ -22,11 +24,14 @@ class _Change(NamedTuple):
     new_end: int
 
 
-def patch(name: str, old: str, new: str) -> Iterator[str]:
-    """The lines of a unified diff, which `patch -p0` reads; nothing where the texts are equal."""
+def patch(name: str, old: str, new: str, *, mended: bool = False) -> Iterator[str]:
+    """The lines of a unified diff, which `patch -p0` reads; nothing where the texts are equal.
+
+    mended: the texts differ in some lines, not in white space everywhere.
+    """
     before, after = _lines(old), _lines(new)
     hunks: list[list[_Change]] = []
-    for change in _changes(before, after):
+    for change in (_edits if mended else _changes)(before, after):
         if not hunks or change.start - hunks[-1][-1].end > 2 * CONTEXT:
             hunks.append([])
         hunks[-1].append(change)
@@ -51,6 +56,27 @@ def _changes(before: Sequence[str], after: Sequence[str]) -> Iterator[_Change]:
         if (start, new_start) != (end, new_end):
             yield _Change(start, end, new_start, new_end)
         start, new_start = end + 1, new_end + 1
+
+
+def _edits(before: Sequence[str], after: Sequence[str]) -> Iterator[_Change]:
+    i = j = 0
+    while i < len(before) or j < len(after):
+        if i < len(before) and j < len(after) and before[i] == after[j]:
+            i, j = i + 1, j + 1
+            continue
+        end, new_end = _going_on(before, after, i, j)
+        yield _Change(i, end, j, new_end)
+        i, j = end, new_end
+
+
+def _going_on(before: Sequence[str], after: Sequence[str], i: int, j: int) -> tuple[int, int]:
+    """Where both texts are alike again, with as few lines between as may be; their ends where that is not near."""
+    for lines in range(1, NEAR + 1):
+        for old in range(lines + 1):
+            a, b = i + old, j + lines - old
+            if a < len(before) and before[a : a + AGREE] == after[b : b + AGREE]:
+                return a, b
+    return len(before), len(after)
 
 
 def _marks(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:

@@ -1,4 +1,4 @@
-"""Texts that commands write anew: in their place, as a difference, or to standard output."""
+"""Texts that commands write anew: in their place, or to standard output."""
 
 from __future__ import annotations
 
@@ -34,24 +34,6 @@ def replace(path: str | os.PathLike[str], text: str) -> None:
         shutil.copymode(target, ready)
 
     atomic_write(target, write)
-
-
-def difference(name: str, before: str, after: str) -> str:
-    """A unified diff that `patch -p0` reads; empty for equal texts."""
-    import difflib
-
-    shown = printable(name)
-    return "".join(_ended(line) for line in difflib.unified_diff(_lines(before), _lines(after), shown, shown))
-
-
-def _ended(line: str) -> str:
-    return line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
-
-
-def _lines(text: str) -> list[str]:
-    """The lines with their line feeds; Python's own splitlines knows other ends of lines besides."""
-    *whole, last = text.split("\n")
-    return [*(line + "\n" for line in whole), *([last] if last else [])]
 
 
 def put(text: str) -> None:

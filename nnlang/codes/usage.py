@@ -154,5 +154,5 @@ BAD_BASELINE = Code(
     "NN776",
     "bad-baseline",
     "`{path}` is no baseline that nnlang can read: {reason}",
-    help="write it anew with --update-baseline",
+    help="give the file that --update-baseline wrote; or remove this one and let --update-baseline write it anew",
 )

@@ -17,7 +17,7 @@ from nnlang.schema import Key, Layers, Many, Record, Table
 from nnlang.source import Span
 from nnlang.syntax import DEFAULTS
 
-_REST_OF_STRING = re.compile(r'[^"\\\r\n,:{}\[\]]*"')
+_REST_OF_STRING = re.compile(r'[^"\\\r\n,:{}\[\]]*"(?=[\s,:}\]/]|\Z)')
 _REST_OF_WORD = re.compile(r"\w*")
 _JOB_WORDS = frozenset(s for key in schema.JOB.keys if not schema.DEFINITION.find(key.name) for s in key.spellings)
 _AFTER = {"value", "end", "item"}  # what a comma has to follow

@@ -13,13 +13,14 @@ from nnlang.source import Span
 from nnlang.syntax import unescape
 
 # As in the grammar: a string that is not closed leaves the commas and brackets at the end of its line to the line. At
-# the end of the text all belongs to it: there somebody is typing.
+# the end of the text all belongs to it: there somebody is typing. What repeats never gives back what it took (`*+`), so
+# no text takes more than one look at each of its characters.
 _TOKEN = re.compile(
-    r"""(?P<space>[ \t\r\n\ufeff]+)
-      | (?P<comment>//[^\r\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|\#[^\r\n]*)
-      | (?P<string>"(?:[^"\\\r\n]|\\[^\r\n])*"|'[^'\r\n]*')
-      | (?P<open>["'](?:[^\\\r\n]|\\[^\r\n]?)*\Z|["'](?:[^\r\n,\]} \t]|[,\]} \t]+(?=[^\r\n,\]} \t]))*)
-      | (?P<word>[^ \t\r\n{}\[\],:"'/\#\ufeff]+|/)
+    r"""(?P<space>[ \t\r\n\ufeff]++)
+      | (?P<comment>//[^\r\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?|\#[^\r\n]*+)
+      | (?P<string>"(?:[^"\\\r\n]|\\[^\r\n])*+"|'[^'\r\n]*+')
+      | (?P<open>["'](?:[^\\\r\n]|\\[^\r\n])*+\\?\Z|["'](?:[^\r\n,\]} \t]|[,\]} \t]++(?=[^\r\n]))*+)
+      | (?P<word>[^ \t\r\n{}\[\],:"'/\#\ufeff]++|/)
       | (?P<sign>[{}\[\],:])""",
     re.VERBOSE,
 )

@@ -12,7 +12,8 @@ from nnlang.editor.layers import sketches
 from nnlang.editor.loose import Group, Pair, Tree, Word
 from nnlang.source import Span
 
-_DETAIL = 60  # characters
+_NAME, _DETAIL = 128, 60  # characters
+_DEPTH = 4  # objects in objects; a definition has two
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ def symbols(tree: Tree) -> tuple[Symbol, ...]:
 
 def _layers(tree: Tree) -> tuple[Symbol, ...]:
     return tuple(
-        Symbol(printable(layer.label) or "?", summary(layer)[:_DETAIL], "layer", layer.group.span, layer.head)
+        Symbol(printable(layer.label[:_NAME]) or "?", summary(layer)[:_DETAIL], "layer", layer.group.span, layer.head)
         for layer in sketches(tree)
     )
 
 
-def _member(pair: Pair) -> Symbol | None:
-    """A top-level key; None while it has no name."""
-    name, value = printable(pair.key.value), pair.value
+def _member(pair: Pair, depth: int = 1) -> Symbol | None:
+    """A key with those inside its value; None while it has no name."""
+    name, value = printable(pair.key.value[:_NAME]), pair.value
     if not name:
         return None
     if value is None or isinstance(value, Word):
@@ -58,7 +59,7 @@ def _member(pair: Pair) -> Symbol | None:
         end = value.span.end if value else pair.key.span.end
         return Symbol(name, detail, "value", Span(pair.key.span.start, end), pair.key.span)
     kind, count = ("object", "") if value.is_object else ("list", str(len(value.items)))
-    inside = tuple(filter(None, map(_member, value.pairs)))
+    inside = tuple(filter(None, (_member(inner, depth + 1) for inner in value.pairs if depth < _DEPTH)))
     return Symbol(name, count, kind, Span(pair.key.span.start, value.end), pair.key.span, inside)
 
 

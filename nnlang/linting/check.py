@@ -136,7 +136,11 @@ def _with_data(network: Network) -> Network:
 def _chosen(name: str, found: Iterable[Diagnostic], settings: Settings) -> list[Diagnostic]:
     """The findings that are asked for, with the severities that are asked for."""
     ignored = settings.ignored_in(name)
-    kept = [d for d in found if settings.takes(d.code.code) and not d.code.code.startswith(ignored)]
+    kept = [
+        d
+        for d in found
+        if settings.takes(d.code.code) and (d.code.code.startswith("NN1") or not d.code.code.startswith(ignored))
+    ]
     severities = [settings.severity_of(d.code.code, d.code.severity) for d in kept]
     return [
         d if severity == d.code.severity else replace(d, code=replace(d.code, severity=severity))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -134,6 +133,8 @@ def _text(path: str) -> Source:
 def _toml(source: Source) -> dict[str, Any]:
     if found := _LONG_KEY.search(source.text):
         raise Stop(_bad(source, "a key has more than 64 parts", at(source, Span(found.start(), found.start() + 1))))
+    import tomllib
+
     try:
         return tomllib.loads(source.text.replace("\r\n", "\n"))
     except RecursionError:

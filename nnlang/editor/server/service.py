@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial, wraps
 from typing import Any, BinaryIO
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
-from pygls.io_ import StdoutWriter, run_async
+from pygls.io_ import run_async
 
 from nnlang.editor.references import RefusedError
 from nnlang.editor.server import answers, state
@@ -31,23 +33,48 @@ def serve(stdin: BinaryIO, stdout: BinaryIO) -> int:
         server.feature(method, options)(_guarded(handler))
     try:
         asyncio.run(_served(server, stdin, stdout))
-    except SystemExit as end:
-        if not server.ended:  # it was not the client who ended us
-            raise end
+    except SystemExit:  # how pygls follows the client's `exit`
+        pass
+    except asyncio.CancelledError:
+        raise SystemExit(128 + signal.SIGTERM) from None
     finally:
         server.worker.shutdown(wait=False, cancel_futures=True)
     return 0 if server.asked_to_end else 1
 
 
 async def _served(server: Server, stdin: BinaryIO, stdout: BinaryIO) -> None:
-    reader = asyncio.StreamReader()
-    pump = partial(_pump, stdin, reader, asyncio.get_running_loop())
+    """Serve until the client is done; cancelled by SIGTERM, which as an exception could be caught anywhere."""
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+    task = asyncio.current_task()
+    with suppress(NotImplementedError):  # on Windows
+        loop.add_signal_handler(signal.SIGTERM, task.cancel if task else loop.stop)
+    pump = partial(_pump, stdin, reader, loop)
     threading.Thread(target=pump, daemon=True).start()  # a thread that waits for input keeps no process alive
-    server.protocol.set_writer(StdoutWriter(stdout))
-    try:
-        await run_async(threading.Event(), reader, server.protocol, error_handler=server.report_server_error)
-    except (asyncio.IncompleteReadError, BrokenPipeError):
-        return
+    gone = threading.Event()
+    server.protocol.set_writer(_Writer(stdout, gone))
+    with suppress(asyncio.IncompleteReadError):
+        await run_async(gone, reader, server.protocol, error_handler=server.report_server_error)
+
+
+class _Writer:
+    """Writes to the client; once it listens no more nothing is written, and `gone` is set."""
+
+    def __init__(self, stdout: BinaryIO, gone: threading.Event) -> None:
+        self.stdout, self.gone = stdout, gone
+
+    def write(self, data: bytes) -> None:
+        if self.gone.is_set():
+            return
+        try:
+            self.stdout.write(data)
+            self.stdout.flush()
+        except OSError:
+            self.gone.set()
+            self.close()
+
+    def close(self) -> None:
+        with suppress(OSError):  # what it could not write before it cannot write now
+            self.stdout.close()
 
 
 def _pump(stdin: BinaryIO, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop) -> None:
@@ -100,10 +127,6 @@ def _shut_down(ls: Server, params: object) -> None:
         task.cancel()
 
 
-def _exit(ls: Server, params: object) -> None:
-    ls.ended = True
-
-
 _ACTIONS = types.CodeActionOptions([types.CodeActionKind.QuickFix, answers.FIX_ALL], resolve_provider=True)
 _COMPLETION = types.CompletionOptions(trigger_characters=['"', ":", " "])
 _FEATURES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
@@ -127,5 +150,4 @@ _FEATURES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
     (types.TEXT_DOCUMENT_FOLDING_RANGE, answers.fold, None),
     (types.TEXT_DOCUMENT_FORMATTING, answers.lay_out, None),
     (types.SHUTDOWN, _shut_down, None),
-    (types.EXIT, _exit, None),
 )

@@ -52,7 +52,7 @@ class Server(LanguageServer):
         self.found: dict[str, tuple[Document, list[Finding]]] = {}
         self.settings: dict[str, Settings] = {}  # by folder
         self.worker = ThreadPoolExecutor(1, "lint")
-        self.asked_to_end = self.ended = False
+        self.asked_to_end = False
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """A message that cannot be understood goes to the client's log; a request tells its errors by its answer."""
@@ -159,8 +159,6 @@ async def _checked(ls: Server, uri: str, pause: float) -> None:
         found = await asyncio.get_running_loop().run_in_executor(ls.worker, look)
         if ls.documents.get(uri) is document:
             _tell(ls, uri, document, found)
-    except BrokenPipeError:  # the client is gone, and so are we when its silence is noticed
-        return
     except Exception:
         ls.log(traceback.format_exc())
 
