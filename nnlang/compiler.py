@@ -17,7 +17,6 @@ from nnlang.ops import dump
 from nnlang.passes import Optimised, optimise
 from nnlang.verify import verify
 
-
 LEARNED = frozenset((("weight", ""), ("bias", ""), ("bn", "scale"), ("bn", "bias")))  # owners and parts of states
 
 

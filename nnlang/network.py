@@ -238,7 +238,7 @@ def _text(value: object) -> str:
 
 @dataclass(frozen=True)
 class Footprint:
-    """What training a network takes at a batch size: numbers learned, bytes held, work of one step (computed, not run)."""
+    """What training a network takes at a batch size: numbers learned, bytes held, work of a step. Computed, not run."""
 
     batch: int
     parameters: int

@@ -1,7 +1,7 @@
 """The quick reader: a sound text to its tree in one pass over its words; a text with anything odd is left alone.
 
-It takes the grammar of grammar/lndl.lark as far as that is sound, and no more: what it gives, the careful reader
-(nnlang/parsing.py) gives as well, in some ten times the time.
+Its words are the terminals of grammar/lndl.lark. What it gives, the careful reader (nnlang/parsing.py) gives too, in
+four times the time and after some 70 ms in which its parser is built; that is what a lint of one file would take.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from functools import cache
 
+from nnlang import grammar
 from nnlang.source import Span
 from nnlang.syntax import (
     ArrayNode,
@@ -27,25 +29,22 @@ from nnlang.syntax import (
     unescape,
 )
 
-# The terminals of the grammar, letter for letter; tests compare them with it.
-TERMINALS = {
-    "STRING": r'''"[^"\\\x00-\x1f]*(?:\\(?:["\\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*"''',
-    "NUMBER": r"""-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![^ \t\r\n{}\[\],:"'\/])""",
-    "TRUE": r"""true(?![^ \t\r\n{}\[\],:"'\/])""",
-    "FALSE": r"""false(?![^ \t\r\n{}\[\],:"'\/])""",
-    "NULL": r"""null(?![^ \t\r\n{}\[\],:"'\/])""",
-    "COMMENT": r"""\/\/[^\r\n]*|\/\*[^*]*\*+(?:[^\/*][^*]*\*+)*\/""",
-}
 _SPACE = r"[ \t\r\n]*"
-_OTHERS = "".join(f"|(?P<{name}>{TERMINALS[name]})" for name in ("NUMBER", "TRUE", "FALSE", "NULL", "COMMENT"))
-_WORD = re.compile(
-    rf"{_SPACE}(?:(?P<STRING>{TERMINALS['STRING']})(?:{_SPACE}(?P<KEY>:))?|(?P<MARK>[{{}}\[\],]){_OTHERS}"
-    r"|(?P<END>\Z)|(?P<ODD>.))",
-    re.DOTALL,
-)
+_OTHERS = ("NUMBER", "TRUE", "FALSE", "NULL", "COMMENT")
 _SURROGATE = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")  # whether it stands alone takes a closer look
 _NOT_ZERO = re.compile(r"[^eE]*[1-9]")
 _VALUE, _VALUE_OR_END, _KEY, _KEY_OR_END, _COMMA_OR_END, _NOTHING = range(6)  # what may stand next
+
+
+@cache
+def _words() -> re.Pattern[str]:
+    """One sound word of a text, whose terminals are those of the grammar."""
+    others = "".join(f"|(?P<{name}>{grammar.terminal(name)})" for name in _OTHERS)
+    return re.compile(
+        rf"{_SPACE}(?:(?P<STRING>{grammar.terminal('STRING')})(?:{_SPACE}(?P<KEY>:))?|(?P<MARK>[{{}}\[\],]){others}"
+        r"|(?P<END>\Z)|(?P<ODD>.))",
+        re.DOTALL,
+    )
 
 
 def scan(text: str, limits: Limits) -> Document | None:
@@ -68,7 +67,7 @@ def scan(text: str, limits: Limits) -> Document | None:
         "COMMENT": scanning.comment,
         "END": lambda _: True,
     }
-    for found in _WORD.finditer(text):
+    for found in _words().finditer(text):
         kind = found.lastgroup
         step = steps.get(found["MARK"] if kind == "MARK" else kind or "")
         if step is None or not step(found):

@@ -128,7 +128,7 @@ class Client:
         with self.arrived:
             while not ready():
                 left = end - time.monotonic()
-                assert left > 0, f"nothing came in time; {self.stderr()}"
+                assert left > 0, f"nothing came in time; {self.stderr()} {self.logs}"
                 assert self.process.poll() is None, f"the server is gone; {self.stderr()}"
                 self.arrived.wait(min(left, 1.0))
 

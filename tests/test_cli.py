@@ -153,7 +153,7 @@ def test_lint_goes_through_folders_and_counts(config: Path, capsys: pytest.Captu
     assert run_command(["lint", str(config.parent)]) == 1
     out = capsys.readouterr()
     assert "2 files checked: 1 error" in out.out
-    assert "bad.json:3:" in out.err
+    assert "bad.json:3:" in out.out
 
 
 def test_lint_for_machines(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,7 +166,7 @@ def test_lint_for_machines(config: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_lint_of_a_missing_file_is_a_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["lint", str(tmp_path / "none.json")]) == 1
-    assert "none.json" in told(capsys)
+    assert "none.json" in capsys.readouterr().out
 
 
 WIDTHS = ["--width", "gl_input=300", "--width", "gl_output=300"]

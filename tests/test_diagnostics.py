@@ -7,7 +7,20 @@ import pytest
 from nnlang.codes import catalogue
 from nnlang.codes.names import UNKNOWN_LAYER
 from nnlang.codes.syntax import BYTE_ORDER_MARK, CANNOT_READ, TOO_LARGE
-from nnlang.diagnostics import DATA, USAGE, Code, Diagnostic, Place, Report, Stop, at, bytes_text, printable, render, stop
+from nnlang.diagnostics import (
+    DATA,
+    USAGE,
+    Code,
+    Diagnostic,
+    Place,
+    Report,
+    Stop,
+    at,
+    bytes_text,
+    printable,
+    render,
+    stop,
+)
 from nnlang.source import Source, Span
 
 SOURCE = Source("net.json", 'first\n  "Source": "Hiden"\n')

@@ -230,7 +230,7 @@ def test_a_model_is_held_against_a_definition(capsys: Capture) -> None:
     put("other.json", GOOD.replace("Hidden", "Hiden").replace('"Kind": "Hiden"', '"Kind": "Hidden"'))
     assert lint("wider.json", "--against", "gl.nc", "--select", "NN44") == 1
     assert lint("other.json", "--against", "gl.nc", "--select", "NN44") == 1
-    told = capsys.readouterr().err
+    told = capsys.readouterr().out
     assert "error[NN44" in told
     assert "gl.nc" in told
     assert [d.code.code[:4] for d in nnlang.lint("wider.json", against="gl.nc", select=["NN44"])]

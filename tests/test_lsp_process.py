@@ -79,6 +79,7 @@ def test_a_bug_of_ours_is_logged_and_nothing_more(root: Path) -> None:
     try:
         client.open(uri, SMALL.replace('"Out"', '"Boom"'))
         client.wait(lambda: len(client.logs) == 1)
+        assert client.codes(uri) == []
         assert client.ask("completion", uri, SMALL, 30) is None
         assert client.ask("rename", uri, SMALL, 50, newName="x") is None
         assert client.actions(uri, {"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 0}}) == []
@@ -86,6 +87,33 @@ def test_a_bug_of_ours_is_logged_and_nothing_more(root: Path) -> None:
         client.replace(uri, SMALL)
         assert client.codes(uri) and client.ask("hover", uri, SMALL, SMALL.index("Relu")) is not None
         assert client.end() == 0
+    finally:
+        client.kill()
+
+
+def test_no_other_file_is_opened(root: Path) -> None:
+    """What a document names is not looked at: neither a job's definition nor its data."""
+    (root / "other.json").write_text(SMALL)
+    (root / "other.nc").write_text("data")
+    code = (
+        "import sys\n"
+        "sys.addaudithook(lambda event, given: event == 'open' and 'other' in str(given[0]) and print(given[0]))\n"
+        "from nnlang.cli import run_command\nsys.exit(run_command(['lsp']))"
+    )
+    client = Client(root, command=(sys.executable, "-c", code))
+    uri = (root / "job.json").as_uri()
+    text = '{ "Network": "other.json", "Command": "Train", "Data": "other.nc", "TrainingParameters": { "Epochs": 1 } }'
+    try:
+        client.open(uri, text)
+        client.findings(uri)
+        for word in ("other.json", "Train", "other.nc"):
+            client.ask("hover", uri, text, text.index(word))
+            client.ask("definition", uri, text, text.index(word))
+            client.ask("completion", uri, text, text.index(word))
+        client.open((root / "other_too.json").as_uri(), SMALL)  # an open document is not read from the disk either
+        client.findings((root / "other_too.json").as_uri())
+        assert client.end() == 0
+        assert client.stderr() == "" and client.logs == []
     finally:
         client.kill()
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from nnlang import grammar
 from nnlang.diagnostics import Report
 from nnlang.parsing import read_with_care
-from nnlang.scan import TERMINALS, scan
+from nnlang.scan import scan
 from nnlang.source import Source
 from nnlang.syntax import DEFAULTS, Document, Limits
 
@@ -39,11 +38,6 @@ def agree(text: str, limits: Limits = DEFAULTS) -> bool:
     else:
         assert quick == slow, text
     return quick is not None
-
-
-def test_terminals_are_those_of_the_grammar() -> None:
-    for name, pattern in TERMINALS.items():
-        assert f"{name}: /{pattern}/" in re.sub(r": +", ": ", grammar.text())
 
 
 @pytest.mark.parametrize("folder", ["errors", "format", "../examples"])

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TextIO
 
 from nnlang.cli import rewrite, show
 from nnlang.cli.lint_options import Chosen
@@ -29,39 +30,45 @@ class Told:
 
 
 def tell(told: Told, chosen: Chosen) -> None:
-    """Findings where they belong (standard error for people, standard output for machines, or a file), then the rest.
+    """Findings to standard output or to a file, then what people want to know besides.
 
-    The summary is for people: it goes to standard output, or to standard error where that holds something else; where
-    machines read standard output it is left out.
+    Where standard output holds something else, a text that was mended or a diff, findings and summary go to standard
+    error; where machines read it, the summary is left out.
     """
     flags = chosen.flags
-    if chosen.form != "text":
-        from nnlang.linting.formats import FORMATS, Result
-
-        text = FORMATS[chosen.form]([Result(name, tuple(found)) for name, found in told.results])
-    else:
-        text = "".join(f"{render(f.diagnostic for f in found)}\n\n" for _, found in told.results if found)
     if flags.output_file is not None:
         from nnlang.runtime.files import atomic_text
 
-        atomic_text(flags.output_file, [text])
+        atomic_text(flags.output_file, [_text(told, chosen.form)])
     elif chosen.form != "text":
-        rewrite.put(text)
+        rewrite.put(_text(told, chosen.form))
         return
     elif not flags.statistics:
-        _findings(told)
+        _findings(told, sys.stderr if chosen.text_out else sys.stdout)
     if flags.statistics:
         _statistics(told)
     for line in _lines(told, chosen):
         (show.tell if chosen.text_out else show.say)(line)
 
 
-def _findings(told: Told) -> None:
+def _text(told: Told, form: str) -> str:
+    """The findings in one of the forms, whole."""
+    if form == "text":
+        return "".join(f"{render(f.diagnostic for f in found)}\n\n" for _, found in told.results if found)
+    from nnlang.linting.formats import FORMATS, Result
+
+    return FORMATS[form]([Result(name, tuple(found)) for name, found in told.results])
+
+
+def _findings(told: Told, stream: TextIO) -> None:
+    found = [f.diagnostic for _, found in told.results for f in found]
+    if not found:
+        return
     try:
-        show.findings(f.diagnostic for _, found in told.results for f in found)
-        sys.stderr.flush()
+        show.findings(found, stream)
+        print(file=stream, flush=True)
     except BrokenPipeError:  # whoever read it has enough; the exit code stays what it is
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _statistics(told: Told) -> None:

@@ -25,15 +25,15 @@ def terminal(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def findings(diagnostics: Iterable[Diagnostic]) -> None:
-    """Write findings to standard error, in colour on a terminal."""
-    text = render(diagnostics)
+def findings(diagnostics: Iterable[Diagnostic], stream: TextIO | None = None) -> None:
+    """Write findings to standard error unless another stream is given, in colour on a terminal."""
+    text, stream = render(diagnostics), stream or sys.stderr
     if not text:
         return
-    if terminal(sys.stderr):
+    if terminal(stream):
         text = _HEAD.sub(lambda m: f"\x1b[{_STYLES[m[1]]}m{m[1]}{m[2]}\x1b[0;1m{m[3]}\x1b[0m", text)
         text = _HELP.sub(lambda m: f"{m[1]}\x1b[{_STYLES['help']}m{m[2]}\x1b[0m{m[3]}", text)
-    print(text, file=sys.stderr)
+    print(text, file=stream)
 
 
 def say(text: str = "") -> None:

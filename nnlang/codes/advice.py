@@ -109,7 +109,7 @@ DISCONNECTED = Code(
 LINEAR_STACK = Code(
     "NN515",
     "linear-stack",
-    "layer `{name}` is Linear and not narrower than its neighbours, so it adds nothing that the next layer could not learn",
+    "layer `{name}` is Linear and as wide as a neighbour: it adds nothing that the next layer could not learn",
     "Linear",
     "give it an activation that is not Linear, fewer units, or remove it",
     severity="warning",

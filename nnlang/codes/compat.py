@@ -152,7 +152,7 @@ DROPOUT_MASK = Code(
 ANALOG_INPUT = Code(
     "NN622",
     "analog-input",
-    "the weights of Input layer `{name}` follow each stored value; DSSTNE used the first value of a block for all of it",
+    "the weights of Input layer `{name}` follow each stored value; DSSTNE's followed the first value of a block",
     "",
     "",
     severity="note",
@@ -176,7 +176,7 @@ KERNEL_1D = Code(
 TIED_SPARSE = Code(
     "NN625",
     "tied-sparse-input",
-    "weights are shared transposed from Input layer `{name}`; DSSTNE cannot do that where it is sparse, nor on several GPUs",
+    "weights of Input layer `{name}` are shared transposed; DSSTNE cannot if it is sparse, nor on several GPUs",
     "",
     "",
     severity="note",

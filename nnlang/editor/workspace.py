@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Mapping
-from typing import Any
 
 from nnlang.diagnostics import Stop
 from nnlang.linting.config import find, load
 from nnlang.linting.files import matches
-from nnlang.linting.settings import Settings
-
-# What the keys of a configuration are called in Settings. Data sets and baselines are files that the server leaves
-# alone; forms of output have no meaning in it.
-_FIELDS: Mapping[str, str] = {
-    "select": "select",
-    "extend-select": "extend_select",
-    "ignore": "ignore",
-    "per-file-ignores": "per_file_ignores",
-    "severity": "severity",
-    "exclude": "exclude",
-    "gpu-memory": "memory",
-    "batch": "batch",
-    "strict-json": "strict",
-}
+from nnlang.linting.settings import Settings, over
 
 
 def settings_of(folder: str) -> tuple[Settings, str]:
-    """The settings for the texts of a folder, and what is wrong with their file: then they are the usual ones."""
+    """The settings for the texts of a folder, and what is wrong with their file: then they are the usual ones.
+
+    Data sets and baselines that the file names are left alone: the server opens no other file.
+    """
     try:
         path = find(folder)
-        values: Mapping[str, Any] = load(_joined(folder, path)).values if path else {}
+        values = load(os.path.normpath(os.path.join(folder, path))).values if path else {}
     except Stop as error:
         return Settings(), "; ".join(f"{d.place}: {d.message}" for d in error.diagnostics)
-    known = {_FIELDS[key]: value for key, value in values.items() if key in _FIELDS}
-    return Settings(**known), ""
-
-
-def _joined(folder: str, path: str) -> str:
-    return os.path.normpath(os.path.join(folder, path))
+    return over(values, {}), ""
 
 
 def is_excluded(name: str, settings: Settings) -> bool:

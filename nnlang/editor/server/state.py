@@ -157,10 +157,11 @@ async def _checked(ls: Server, uri: str, pause: float) -> None:
     try:
         look = partial(_look, document, ls.settings_for(uri))
         found = await asyncio.get_running_loop().run_in_executor(ls.worker, look)
-        if ls.documents.get(uri) is document:
-            _tell(ls, uri, document, found)
     except Exception:
         ls.log(traceback.format_exc())
+        found = []  # what was found in an earlier text would point anywhere
+    if ls.documents.get(uri) is document:
+        _tell(ls, uri, document, found)
 
 
 def _tell(ls: Server, uri: str, document: Document, found: list[Finding]) -> None:
