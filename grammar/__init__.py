@@ -15,6 +15,6 @@ def text() -> str:
 
 def terminal(name: str) -> str:
     """The regular expression of one terminal, as the grammar writes it between slashes."""
-    found = re.search(rf"^{name}: */(.*)/$", text(), re.MULTILINE)
+    found = re.search(rf"^{name}(?:\.-\d)?: */(.*)/$", text(), re.MULTILINE)
     assert found, name
     return found[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nnlang import ast, schema
@@ -13,8 +13,11 @@ from nnlang.codes import compat
 from nnlang.codes import keys as codes
 from nnlang.diagnostics import Code, Report, at
 from nnlang.network import Kind, LayerType
-from nnlang.schema import Choice, Flag, Key, Layers, Many, Number, Option, Record, Table, Text, ValueType, expects
+from nnlang.schema import Choice, Flag, Key, Layers, Many, Number, Option, Record, Table, Text, expects
+from nnlang.schema.describe import written
+from nnlang.schema.foreign import strange_values
 from nnlang.source import Source, Span
+from nnlang.strange import is_quoted, strange_key, strange_value, within
 from nnlang.suggest import SUGGESTIONS, nearest
 from nnlang.syntax import (
     DEFAULTS,
@@ -62,16 +65,6 @@ _RECORDS: dict[str, Callable[..., Any]] = {
     schema.PREDICTION.what: ast.Prediction,
 }
 
-# Where keys that are looked for in the wrong place belong.
-_HOMES = (
-    (schema.DEFINITION, "the definition's top level, beside Layers"),
-    (schema.LAYER, "a layer, inside Layers"),
-    (schema.TRAINING, "TrainingParameters"),
-    (schema.WEIGHT_INIT, "WeightInit of a layer"),
-    (schema.SHARED_WEIGHTS, "SharedWeights of a layer"),
-    (schema.SMCE, "ScaledMarginalCrossEntropy, at the top level"),
-)
-
 _FOUND: dict[type, str] = {
     ObjectNode: "an object",
     ArrayNode: "a list",
@@ -82,7 +75,6 @@ _FOUND: dict[type, str] = {
 }
 
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
-_UNQUOTED = re.compile(r"-?(0|[1-9][0-9]{0,29})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
 
 _KIND_WORDS = {"I": "Input", "H": "Hidden", "O": "Output", "T": "Target"}
 _TYPE_WORDS = {"F": "FullyConnected", "C": "Convolutional", "P": "Pooling"}
@@ -94,10 +86,10 @@ class _Decoder:
         self.faulty = False
         self.suggestions = SUGGESTIONS
 
-    def nearest(self, word: str, candidates: Iterable[str]) -> dict[str, Any]:
+    def nearest(self, word: str, candidates: Iterable[str], strange: Iterable[str] = ()) -> dict[str, Any]:
         """Did you mean, as facts; for the first few findings only, since each looks at every candidate."""
         self.suggestions -= 1
-        return nearest(word, candidates) if self.suggestions >= 0 else {}
+        return nearest(word, candidates, strange) if self.suggestions >= 0 else {}
 
     def fault(self, code: Code, span: Span, *, help: str | None = None, **facts: Any) -> None:
         self.faulty = self.faulty or code.severity == "error"
@@ -151,10 +143,8 @@ class _Decoder:
         name, span = member.name.value, member.name.span
         shown = name if len(name) <= 60 else name[:57] + "..."
         what = table.what
-        if reason := table.reason(name):
-            self.fault(codes.UNSUPPORTED_KEY, span, key=shown, what=what, reason=reason)
-        elif home := next((where for other, where in _HOMES if other is not table and other.find(name)), None):
-            self.fault(codes.KEY_ELSEWHERE, span, key=shown, what=what, where=home)
+        if told := strange_key(table, name):
+            self.fault(told[0], span, key=shown, what=what, **told[1])
         else:
             self.fault(codes.UNKNOWN_KEY, span, key=shown, what=what, **self.nearest(name, table.spellings()))
 
@@ -182,8 +172,11 @@ class _Decoder:
 
     def wrong_type(self, key: Key, node: Node) -> None:
         expected = expects(key.type)
-        help = f"leave `{key.name}` out to take its default" if isinstance(node, NullNode) else None
-        if isinstance(node, StringNode) and _is_quoted(key.type, node.value):
+        help = None
+        if isinstance(node, NullNode) and not key.required:
+            usual = "" if key.default is None else f", {written(key.default)}"
+            help = f"leave `{key.name}` out to take its default{usual}, or write {expected}"
+        if isinstance(node, StringNode) and is_quoted(key.type, node.value):
             help = f"write {node.value} without quotes"
         self.fault(codes.WRONG_TYPE, node.span, help=help, key=key.name, expected=expected, found=_FOUND[type(node)])
 
@@ -205,8 +198,14 @@ class _Decoder:
         if kind.integer and value != int(value):
             self.fault(codes.NOT_AN_INTEGER, node.span, key=key.name, value=node.text, expected=expects(kind))
         elif not kind.holds(value):
-            help = f"write at most {kind.high:.15g}" if value > kind.high else None
-            self.fault(codes.OUT_OF_RANGE, node.span, help=help, key=key.name, value=node.text, expected=expects(kind))
+            self.fault(
+                codes.OUT_OF_RANGE,
+                node.span,
+                help=within(kind, value),
+                key=key.name,
+                value=node.text,
+                expected=expects(kind),
+            )
         else:
             return Written(int(value) if kind.integer else float(value), node.span, name)
         return None
@@ -214,17 +213,21 @@ class _Decoder:
     def choice(self, kind: Choice, node: StringNode, name: Span) -> Written[Any] | None:
         option = kind.find(node.value)
         if option is None:
-            word = node.value if len(node.value) <= 60 else node.value[:57] + "..."
-            options = ", ".join(o.spelling for o in kind.accepted)
-            near = self.nearest(node.value, kind.spellings())
-            self.fault(codes.UNKNOWN_VALUE, node.span, value=word, what=kind.what, options=options, **near)
+            self.unknown_value(kind, node)
             return None
         if option.reason:
-            what = kind.what[0].upper() + kind.what[1:]
-            self.fault(codes.UNSUPPORTED_VALUE, node.span, value=node.value, what=what, reason=option.reason)
+            self.fault(codes.UNSUPPORTED_VALUE, node.span, value=node.value, what=kind.what, reason=option.reason)
             return None
         self.documented(option, node)
         return Written(option.value, node.span, name)
+
+    def unknown_value(self, kind: Choice, node: StringNode) -> None:
+        word = node.value if len(node.value) <= 60 else node.value[:57] + "..."
+        code, facts = strange_value(kind, node.value) or (codes.UNKNOWN_VALUE, None)
+        if facts is None:
+            facts = self.nearest(node.value, kind.spellings(), strange_values(kind))
+        options = ", ".join(o.spelling for o in kind.accepted)
+        self.fault(code, node.span, value=word, what=kind.what, options=options, **facts)
 
     def documented(self, option: Option, node: StringNode) -> None:
         if option.value == "Pooling" and option.status is schema.Status.DOCUMENTED:
@@ -258,7 +261,7 @@ class _Decoder:
                 return self.record(table, node, name)
         if kind.word and isinstance(node, StringNode):
             near = {"help": f"write {expects(kind)}"} | self.nearest(node.value, [kind.word])
-            if _is_quoted(kind, node.value):
+            if is_quoted(kind, node.value):
                 near = {"help": f"write {node.value} without quotes"}
             what = f"value of `{key.name}`"
             self.fault(codes.UNKNOWN_VALUE, node.span, value=node.value[:60], what=what, options="", **near)
@@ -285,7 +288,9 @@ class _Decoder:
         return tuple(layer for layer in layers if layer is not None)
 
     def layer(self, node: Node, place: int, count: int) -> ast.Layer | None:
-        kind, type_ = _nature(node, place, count)
+        members = node.members if isinstance(node, ObjectNode) else ()
+        texts = {m.name.value.lower(): m.value.value for m in members if isinstance(m.value, StringNode)}
+        kind, type_ = nature(texts, place, count)
 
         def allowed(key: Key, member: Member) -> bool:
             if (kind is None or kind in key.kinds) and (type_ is None or type_ in key.types):
@@ -306,21 +311,12 @@ class _Decoder:
             return None
         written = values.get("kind")
         if written is not None and written.value == "Pooling":
+            if (typed := values.get("type")) and typed.value is not LayerType.POOLING:
+                spelling = next(o.spelling for o in schema.LAYER_TYPE.options if o.value is typed.value)
+                self.fault(codes.CONTRADICTION, typed.span, kind="Pooling", type=spelling)
             values["type"] = Written(LayerType.POOLING, written.span, written.key)
             values["kind"] = Written(Kind.HIDDEN, written.span, written.key)
         return ast.Layer(span=node.span, position=place, **values)
-
-
-def _is_quoted(kind: ValueType, text: str) -> bool:
-    """Whether a string holds what a key of this type takes without quotes."""
-    match kind:
-        case Number():
-            return _UNQUOTED.fullmatch(text) is not None
-        case Flag():
-            return text in ("true", "false")
-        case Many(of):
-            return _is_quoted(of, text)
-    return False
 
 
 def default_kind(place: int, count: int) -> Kind:
@@ -330,18 +326,20 @@ def default_kind(place: int, count: int) -> Kind:
     return Kind.OUTPUT if place == count - 1 else Kind.HIDDEN
 
 
-def _nature(node: Node, place: int, count: int) -> tuple[str | None, str | None]:
-    """The first letters of a layer's kind and type; None where what is written is not understood."""
-    words = {m.name.value.lower(): m.value for m in node.members} if isinstance(node, ObjectNode) else {}
+def nature(written: Mapping[str, str], place: int, count: int) -> tuple[str | None, str | None]:
+    """The first letters of a layer's kind and type, from the texts that it has by their keys in small letters.
+
+    None where what is written is not understood.
+    """
     kind: str | None = default_kind(place, count).name[0]
     type_: str | None = "F"
-    if isinstance(word := words.get("kind"), StringNode):
-        option = schema.LAYER_KIND.find(word.value)
+    if "kind" in written:
+        option = schema.LAYER_KIND.find(written["kind"])
         if option is not None and option.value == "Pooling":
             return "H", "P"
         kind = option.value.name[0] if option is not None and isinstance(option.value, Kind) else None
-    if isinstance(word := words.get("type"), StringNode):
-        option = schema.LAYER_TYPE.find(word.value)
+    if "type" in written:
+        option = schema.LAYER_TYPE.find(written["type"])
         type_ = option.value.name[0] if option is not None and isinstance(option.value, LayerType) else None
     return kind, type_
 

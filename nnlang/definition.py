@@ -37,8 +37,8 @@ def check(
 ) -> Checked:
     """Everything there is to know about a definition's text, mistakes included; nothing is raised.
 
-    `data` are the facts of the data sets at hand; without them, `need_shapes` decides whether layers of "auto" size
-    are an error (training) or simply have no size yet (lint).
+    `data` are the facts of the data sets at hand; where one is missing, `need_shapes` decides whether that is an error
+    (training) or layers of "auto" size simply have no size yet (lint, which asks only about names that are near).
     """
     report = Report()
     return meaning(source, read(source, report, limits), report, data, need_shapes=need_shapes, limits=limits)

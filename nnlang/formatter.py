@@ -30,32 +30,40 @@ _SPACE_AND_SIGNS = re.compile(r"[ \t\n,:]*")
 def format_text(source: Source, report: Report, limits: Limits = DEFAULTS) -> str | None:
     """The text in the one layout; None, with the reasons reported, where it does not parse or would grow too large.
 
-    Values, keys, their order and their spelling stay as they are, and so do comments. A difference would be a bug of
-    ours: it raises AssertionError.
+    Values, keys, their order and their spelling stay as they are, and so do comments; all lines end as the first one
+    does, with CR LF or LF. A difference would be a bug of ours: it raises AssertionError.
     """
-    plain = Source(source.name, _plain(source.text))
-    document = read(plain, Report(), limits)
-    if document.root is None:
+    plain, found = Source(source.name, _plain(source.text)), Report()
+    document = read(plain, found, limits)
+    if document.root is None and plain.text != source.text:
         read(source, report, limits)  # for the places in the text as it is
         return None
-    source = plain
+    if document.root is None:
+        report.diagnostics += found.diagnostics
+        return None
+    end, source = _line_end(source.text), plain
     before, text = _gist(document, source.text), _laid_out(source, document.root, document.comments)
     if text == source.text:
-        return text
-    if len(text.encode("utf-8", "surrogatepass")) > limits.size:
+        return text.replace("\n", end)
+    if len(text.encode("utf-8", "surrogatepass")) + text.count("\n") * (len(end) - 1) > limits.size:
         words = "one member a line would make it so; split the definition, or leave its layout as it is"
         report(codes.TOO_LARGE, Place(source.name), limit=limits.size, help=words)
         return None
     del document  # one large tree at a time
     if before != _gist(read(Source(source.name, text), Report(), limits), text):
         raise AssertionError(f"formatting {source.name} would change what it says")
-    return text
+    return text.replace("\n", end)
 
 
 def _plain(text: str) -> str:
     """The text with a space for its byte order mark, its lines ended by line feeds. No string holds a raw line end."""
     text = " " + text[1:] if text.startswith("\ufeff") else text
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _line_end(text: str) -> str:
+    """How the first line ends, of the two ways in which lines are written."""
+    return "\r\n" if text.partition("\n")[0].endswith("\r") and "\n" in text else "\n"
 
 
 def _gist(document: Document, text: str) -> tuple[list[str], list[str]]:

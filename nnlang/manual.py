@@ -16,8 +16,19 @@ from nnlang.codes import catalogue
 from nnlang.diagnostics import Code
 from nnlang.rules.rule import FAMILIES, Example
 from nnlang.schema import DEFINITION, JOB, LAYER, PREDICTION, TABLES, Choice, Key, Layers, Many, Option, Table, fold
-from nnlang.schema.describe import choice, defaults, facts, inner, option_words, place, status_words, written
+from nnlang.schema.describe import (
+    NOT_COMPUTED,
+    choice,
+    defaults,
+    facts,
+    inner,
+    option_words,
+    place,
+    status_words,
+    written,
+)
 from nnlang.schema.examples import example
+from nnlang.schema.foreign import Foreign, foreign_key, foreign_value, foreign_words
 
 EVERY_TABLE = (*TABLES, JOB, PREDICTION)
 _LIST = next(key for key in DEFINITION.keys if isinstance(key.type, Layers))
@@ -30,7 +41,7 @@ _TABLE_NAMES: Mapping[str, str] = {"a definition": "definition", "a layer": "lay
 class Entry:
     """One article. `where` is where the word stands; `rows` are the values or keys inside, or the codes of a family."""
 
-    kind: Literal["key", "value", "code", "family", "refused", "table"]
+    kind: Literal["key", "value", "code", "family", "refused", "foreign", "table"]
     name: str
     where: str
     words: str
@@ -50,6 +61,8 @@ def look_up(word: str) -> tuple[Entry, ...]:
     found += [_word_entry(table, key) for table, key in _words_for(name) if not home or _is_key(key, home)]
     if not home:
         found += [_refused(table, other, reason) for table, other, reason in _reasons(name)]
+        known = {entry.kind for entry in found}
+        found += (entry for kind, entry in _foreign(name) if not known or (kind == "key" and "key" not in known))
         found += [table_entry(table) for table in EVERY_TABLE if fold(name) == _TABLE_NAMES.get(table.what)]
         found += [code_entry(row) for row in catalogue().values() if row.name == fold(name)]
     return tuple(found)
@@ -62,6 +75,7 @@ def words() -> Iterator[str]:
         yield from (name for name, _ in table.reasons)
         for key in table.keys:
             yield from (s for option in _options_of(key) for s in option.spellings)
+    yield from foreign_words()
     yield from catalogue()
     yield from (row.name for row in catalogue().values())
 
@@ -83,6 +97,8 @@ def key_entry(table: Table, key: Key) -> Entry:
     told = tuple(facts(key, usual))
     if in_job != usual:
         told = (*told, ("default in a job file", written(in_job)))
+    if refused := [option.spelling for option in _options_of(key) if option.reason]:
+        told = (*told, ("refused", f"{', '.join(refused)}; `nnlang explain {refused[0]}` says why"))
     rows, title = _inside(key)
     return Entry(
         "key",
@@ -98,7 +114,7 @@ def key_entry(table: Table, key: Key) -> Entry:
 
 def _inside(key: Key) -> tuple[tuple[tuple[str, str], ...], str]:
     """What stands inside a value: the words of an enumeration, or the keys of an object."""
-    if options := _options_of(key):
+    if options := [option for option in _options_of(key) if not option.reason]:
         return tuple((option.spelling, option_words(option)) for option in options), "values"
     table = LAYER if key is _LIST else inner(key)
     return (tuple((k.name, k.words) for k in table.keys), "keys") if table else ((), "")
@@ -115,6 +131,8 @@ def value_entry(key: Key, option: Option) -> Entry:
         told.append(("in DSSTNE's documents", ", ".join(option.documented) + " (read with a warning)"))
     if status := status_words(option.status):
         told.append(("DSSTNE", status))
+    if not option.computed:
+        told.append(("computed", NOT_COMPUTED))
     shown = () if option.reason else (("example", example(table, key, f'"{option.spelling}"')),)
     return Entry("value", option.spelling, _value_of(table, key), _sentence(meaning), tuple(told), examples=shown)
 
@@ -138,6 +156,23 @@ def table_entry(table: Table) -> Entry:
 
 def _refused(table: Table, name: str, reason: str) -> Entry:
     return Entry("refused", name, f"not a key of {place(table)}", _sentence(reason))
+
+
+def _foreign(word: str) -> Iterator[tuple[str, Entry]]:
+    """What a name that other tools give to a "key" or a "value" is called here, or why there is no such thing."""
+    for table in EVERY_TABLE:
+        if table.find(word) is None and (row := foreign_key(table, word)):
+            yield "key", _foreign_entry(word, f"a key of {place(table)}", row)
+    for key in dict.fromkeys(key for table in EVERY_TABLE for key in table.keys if choice(key)):
+        kind = choice(key)
+        if kind and kind.find(word) is None and (row := foreign_value(kind, word)):
+            yield "value", _foreign_entry(word, f"a value of {key.name}", row)
+
+
+def _foreign_entry(word: str, what: str, row: Foreign) -> Entry:
+    more = f"; `nnlang explain {row.called}` says more" if row.called else ""
+    said = row.help if row.called else f"there is no such thing: {row.note}"
+    return Entry("foreign", word, f"in other tools; here {what}", _sentence(said + more))
 
 
 def _sentence(text: str) -> str:

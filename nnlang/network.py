@@ -48,6 +48,9 @@ class Optimizer(Enum):
     SGD, MOMENTUM, ADAGRAD, NESTEROV, RMSPROP, ADADELTA, ADAM = range(7)
 
 
+WIDE = 10_000  # units from which nobody stores dense rows
+
+
 @dataclass(frozen=True)
 class DataFacts:
     """What a data set says of itself, all that resolve and lower need of it (the arrays stay in runtime/dataset.py)."""
@@ -64,6 +67,7 @@ class DataFacts:
     ignore_zero: bool = False
     entries: int = 0  # stored entries of a sparse set, over its unique rows
     unique: int = 0  # distinct rows; 0 means `examples`
+    assumed: bool = False  # of a data set that is only named: all but the sizes is a guess
 
     @property
     def units(self) -> int:
@@ -203,11 +207,16 @@ class Network:
         """The facts of the data set that a layer binds, if they are known."""
         return next((d for d in self.data if d.name == layer.dataset), None)
 
+    def taken_sparse(self, layer: Layer) -> bool:
+        """Whether the rows that a layer is bound to are sparse; without facts, `Sparse` and wide ones are taken so."""
+        facts = self.facts(layer)
+        return facts.sparse if facts else layer.dataset != "" and (layer.sparse or layer.units >= WIDE)
+
     def dump(self) -> str:
         """The golden text: one line a layer and a weight, every value, in order."""
         head = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("layers", "weights", "data")}
         lines = ["network " + _pairs(head)]
-        lines += ["data " + _pairs(_values(d)) for d in self.data]
+        lines += ["data " + _pairs(_values(d, "assumed")) for d in self.data]
         lines += [f"layer {layer.index} " + _pairs(_values(layer, "index")) for layer in self.layers]
         lines += [
             f"weight {w.index} " + _pairs({**_values(w, "index"), "shape": list(self.shape(w))}) for w in self.weights

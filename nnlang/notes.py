@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from nnlang import ast
 from nnlang.codes import advice, compat
 from nnlang.diagnostics import Report, at
-from nnlang.legality import activation_spelling
+from nnlang.legality import activation_spelling, spelling
 from nnlang.network import Activation, DataFacts, ErrorFunction, Kind, LayerType, Scheme
 from nnlang.source import Span
 from nnlang.topology import Topology
@@ -53,11 +54,12 @@ _POOLING = (
 def _without_effect(
     definition: ast.Definition, layer: ast.Layer, name: str, kind: Kind, type_: LayerType, report: Report
 ) -> None:
-    def say(field: str, key: str, reason: str) -> None:
+    def say(field: str, key: str, reason: str, decided: bool = True) -> None:
         value = getattr(layer, field)
         if value is not None:
             first = value[0] if isinstance(value, tuple) else value
-            report(advice.NO_EFFECT, at(definition.source, first.key), key=key, name=name, reason=reason)
+            facts: dict[str, Any] = {"key": key, "name": name, "reason": reason, "decided": decided}
+            report(advice.NO_EFFECT, at(definition.source, first.key), **facts)
 
     if kind is Kind.INPUT:
         if type_ is not LayerType.FULLY_CONNECTED:
@@ -68,16 +70,17 @@ def _without_effect(
             say(field, key, "a pooling layer has no weights and no activation")
         return
     if type_ is LayerType.FULLY_CONNECTED:
-        say("kernel", "Kernel", "a fully connected layer has no kernel")
-        say("stride", "KernelStride", "a fully connected layer has no kernel")
+        say("kernel", "Kernel", "a fully connected layer has no kernel", layer.type is not None)
+        say("stride", "KernelStride", "a fully connected layer has no kernel", layer.type is not None)
     activation = layer.activation.value if layer.activation else Activation.SIGMOID
     for field, key, users in _PARAMETERS:
         if activation not in users:
-            say(field, key, f"its activation is {activation_spelling(activation)}")
+            say(field, key, f"its activation is {activation_spelling(activation)}", layer.activation is not None)
     init = layer.init
     if init and init.scheme and init.scheme.value is Scheme.SELU and init.scale:
         reason = "the scheme SELU takes its deviation from the number of inputs"
-        report(advice.NO_EFFECT, at(definition.source, init.scale.key), key="Scale", name=name, reason=reason)
+        facts: dict[str, Any] = {"key": "Scale", "name": name, "reason": reason, "decided": True}
+        report(advice.NO_EFFECT, at(definition.source, init.scale.key), **facts)
 
 
 def _regularised(
@@ -85,6 +88,7 @@ def _regularised(
 ) -> None:
     source = definition.source
     facts = data.get(layer.dataset.value) if layer.dataset else None
+    facts = None if facts and facts.assumed else facts
     sparse = facts.sparse if facts else bool(layer.sparse and layer.sparse.value)
     dropout = layer.dropout if layer.dropout and layer.dropout.value > 0 else None
     if kind is Kind.INPUT:
@@ -161,13 +165,19 @@ def _network(definition: ast.Definition, topology: Topology, report: Report) -> 
         report(advice.NOTHING_PENALISED, at(source, _key(definition.sparseness)))
     function = definition.error_function.value if definition.error_function else ErrorFunction.CROSS_ENTROPY
     if definition.smce is not None and function not in (ErrorFunction.SMCE, ErrorFunction.DSMCE):
-        reason = "the error function is not ScaledMarginalCrossEntropy"
+        written, name = definition.error_function, spelling(ErrorFunction.SMCE)
+        reason = f"the error function is {spelling(function)}" + (
+            "" if written else ", which it is where none is written"
+        )
+        remedy = f'write "ErrorFunction": "{name}" at the top level, or remove it'
         key = source.text[definition.smce.key.start + 1 : definition.smce.key.end - 1]
-        report(advice.UNUSED_PARAMETERS, at(source, definition.smce.key), key=key, reason=reason)
+        facts = {"key": key, "reason": reason, "remedy": remedy, "add": "" if written else name}
+        report(advice.UNUSED_PARAMETERS, at(source, definition.smce.key), **facts)
     if definition.lrn is not None and not any(la.function and la.function.value == "lrn" for la, _ in layers):
         reason = "no pooling layer has the function LRN"
         key = source.text[definition.lrn.key.start + 1 : definition.lrn.key.end - 1]
-        report(advice.UNUSED_PARAMETERS, at(source, definition.lrn.key), key=key, reason=reason)
+        facts = {"key": key, "reason": reason, "remedy": 'write "Function": "LRN" in a pooling layer, or remove it'}
+        report(advice.UNUSED_PARAMETERS, at(source, definition.lrn.key), **facts)
 
 
 def _key(record: ast.Denoising | ast.Sparseness | None) -> Span:

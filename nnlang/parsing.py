@@ -14,10 +14,11 @@ from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedToken
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
-from nnlang import grammar
+from nnlang import grammar, pasted
 from nnlang.codes import syntax as codes
 from nnlang.diagnostics import Code, Diagnostic, Report, at
-from nnlang.recovery import Repair, closers, repair
+from nnlang.quotes import lost
+from nnlang.recovery import Mend, Repair, closers, planned, repair, signs
 from nnlang.source import Source, Span
 from nnlang.syntax import (
     ArrayNode,
@@ -60,6 +61,7 @@ class _Reading:
         self.faulty = False
         self.complete = False  # the root has ended
         self.misplaced: set[tuple[str, int | None]] = set()  # codes, with the bracket inside which they were reported
+        self.plan: dict[int, Mend] = {}  # what to do about brackets, by the offsets of words
         self.brackets_lost = False  # after a wrong bracket, further findings about brackets would be guesses
 
     def run(self) -> Node | None:
@@ -67,17 +69,42 @@ class _Reading:
         if text.startswith("\ufeff"):
             self.report(codes.BYTE_ORDER_MARK, at(self.source, Span(0, 1)))
             text = " " + text[1:]
+        text, over = self.cleaned(text)
+        if over:
+            return None
         parser = _parser().parse_interactive(text)
+        self.plan = planned(self.source, text)
         last: Token | None = None
         for token in _tokens(parser):
-            if self.complete:
-                self.mend(parser, token, last)
-                return None
-            checked = self.checked(token)
-            if checked is None or not self.feed(parser, checked, last):
-                return None
-            last = token
+            for word in self.mended(token):
+                if self.complete:
+                    self.mend(parser, word, last)
+                    return None
+                checked = self.checked(word)
+                if checked is None or not self.feed(parser, checked, last):
+                    return None
+                last = word
         return self.end(parser, last)
+
+    def cleaned(self, text: str) -> tuple[str, bool]:
+        """The text without what it took along and with the quotes it lost, as long as before; whether to stop here."""
+        over = False
+        for one in pasted.found(text):
+            self.fault(one.code, one.span, one.facts)
+            text, over = pasted.cleaned(text, one.instead), one.over
+        missing = [] if over else lost(text)
+        for quote in missing:
+            self.fault(quote.code, quote.span, quote.facts, 'write "{}"'.format(quote.facts["word"]))
+        return pasted.cleaned(text, tuple((quote.line, quote.instead) for quote in missing)), over
+
+    def mended(self, token: Token) -> list[Token]:
+        """The token, with what is missing before it, or what stands in its place."""
+        mend = self.plan.get(token.start_pos or 0)
+        if mend is None:
+            return [token]
+        if not mend.silent:
+            self.fault(mend.code, mend.span, mend.facts, mend.help)
+        return [*signs(mend.feed, token), *(() if mend.drop else (token,))]
 
     def end(self, parser: InteractiveParser, last: Token | None) -> Node | None:
         if last is None:
@@ -88,7 +115,7 @@ class _Reading:
 
     def unclosed(self, end: Span) -> None:
         opening, need = self.open[-1], closers(self.open)
-        self.error(codes.UNCLOSED_BRACKET, span_of(opening), {"opening": opening, "expected": need[0]})
+        self.fault(codes.UNCLOSED_BRACKET, span_of(opening), {"opening": opening, "expected": need[0]})
         places = ", ".join(f"`{t}` at {self.position(t)}" for t in self.open[-4:])
         self.report(codes.TEXT_ENDS, at(self.source, end), open=places, need=need)
 
@@ -104,7 +131,7 @@ class _Reading:
         if token.type in ("LBRACE", "LBRACKET") and len(self.open) >= self.limits.depth:
             self.error(codes.TOO_DEEP, span_of(token), {"limit": self.limits.depth})
             return None
-        fault = fault_of(token, self.limits.string, self.limits.number)
+        fault = fault_of(token, self.limits.string, self.limits.number, self.source.text)
         if fault is None:
             return token
         self.fault(fault.code, fault.span, fault.facts, fault.help)
@@ -155,7 +182,7 @@ class _Reading:
 
     def fault(self, code: Code, span: Span, facts: Mapping[str, object] | None = None, help: str | None = None) -> None:
         """Report, unless this line has had a report: one slip tends to look like several."""
-        if self.source.position(span.start)[0] not in self.lines:
+        if len(self.lines) <= self.limits.errors and self.source.position(span.start)[0] not in self.lines:
             self.error(code, span, facts, help)
         self.faulty = True
 
@@ -193,7 +220,7 @@ def _hash_comment(token: Token) -> Token:
 
 def _unclosed_comment(token: Token) -> Token:
     reading, start = _READING.get(), token.start_pos or 0
-    reading.error(codes.UNCLOSED_COMMENT, Span(start, start + 2))
+    reading.fault(codes.UNCLOSED_COMMENT, Span(start, start + 2))
     reading.brackets_lost = True  # whatever would close them is in the comment
     return token
 

@@ -34,8 +34,8 @@ def resolve(
 ) -> Network | None:
     """The network that a definition means, or None with everything that speaks against it reported.
 
-    `data` are the facts of the data sets at hand, by name. Where it is empty and `need_shapes` is False, layers of
-    "auto" size keep the dims (0, 0, 0, 0) and whatever depends on sizes stays unchecked (`nnlang lint` without data).
+    `data` are the facts of the data sets at hand, by name. Where one is missing and `need_shapes` is False, layers of
+    "auto" size keep the dims (0, 0, 0, 0) and whatever depends on sizes stays unchecked (`nnlang lint`).
     """
     before = len(report.errors)
     topology = arrange(definition, report)
@@ -46,6 +46,8 @@ def resolve(
     for place, layer in enumerate(definition.layers):
         if topology.kinds[place] is Kind.OUTPUT:
             facts = data.get(layer.dataset.value) if layer.dataset else None
+            if facts and facts.assumed and not need_shapes:
+                facts = None  # only named: what its targets are is not known
             check_output(definition, layer, topology.names[place], _activation(layer, topology, place), facts, report)
     if len(report.errors) > before:
         return None

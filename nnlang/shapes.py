@@ -13,7 +13,7 @@ from nnlang.diagnostics import Report, at
 from nnlang.network import DataFacts, Kind, LayerType
 from nnlang.schema import INT_MAX
 from nnlang.source import Span
-from nnlang.suggest import SUGGESTIONS, nearest
+from nnlang.suggest import SUGGESTIONS, distance, nearest
 from nnlang.topology import Topology
 
 Dims = tuple[int, int, int, int]
@@ -39,6 +39,8 @@ class Shape:
     def __str__(self) -> str:
         return " x ".join(str(d) for d in self.dims[: max(1, self.axes)])
 
+
+_SLIPS = 2  # letters, by which a data set's name may be mistyped
 
 UNKNOWN = Shape((0, 0, 0, 0), 0)
 
@@ -75,6 +77,7 @@ class _Tape:
     ) -> None:
         self.definition, self.topology, self.data, self.need, self.report = definition, topology, data, need, report
         self.shapes = [UNKNOWN] * len(definition.layers)
+        self.bound = {layer.dataset.value for layer in definition.layers if layer.dataset}
         self.suggestions = SUGGESTIONS
 
     def shape(self, place: int) -> Shape:
@@ -104,14 +107,20 @@ class _Tape:
         name = layer.dataset.value
         facts = self.data.get(name)
         auto = layer.n is not None and layer.n.value == "auto"
-        if facts is None and (self.data or (self.need and auto)):
-            known = ", ".join(f"`{n}`" for n in sorted(self.data))
-            remedy = f"the files given hold {known}" if known else "give the file that holds it"
+        if facts is None and (self.data or auto):
             self.suggestions -= 1
-            near: dict[str, Any] = nearest(name, self.data) if self.suggestions >= 0 else {}
-            where = at(self.definition.source, layer.dataset.span)
-            self.report(codes.NO_SUCH_DATA, where, dataset=name, name=self.name(place), remedy=remedy, **near)
+            near = self.near(name) if self.suggestions >= 0 else {}
+            if self.need or near:
+                known = ", ".join(f"`{n}`" for n in sorted(self.data))
+                remedy = f"the files given hold {known}" if known else "give the file that holds it"
+                where = at(self.definition.source, layer.dataset.span)
+                self.report(codes.NO_SUCH_DATA, where, dataset=name, name=self.name(place), remedy=remedy, **near)
         return facts
+
+    def near(self, name: str) -> dict[str, Any]:
+        """The data set that is meant by a name, as facts: a slip or two away, and bound by no other layer."""
+        found = nearest(name, [other for other in self.data if other not in self.bound])
+        return found if found and distance(name.lower(), str(found["near"]).lower()) <= _SLIPS else {}
 
     # Written sizes
 
@@ -144,7 +153,8 @@ class _Tape:
     def check_examples(self) -> None:
         bound: dict[str, ast.Written[str]] = {}
         for layer in self.definition.layers:
-            if layer.dataset is not None and layer.dataset.value in self.data:
+            facts = self.data.get(layer.dataset.value) if layer.dataset else None
+            if layer.dataset and facts and not facts.assumed:
                 bound.setdefault(layer.dataset.value, layer.dataset)
         first = next(iter(bound), None)
         for name, written in bound.items():

@@ -27,16 +27,17 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
     return best[3] if best else None
 
 
-def nearest(word: str, candidates: Iterable[str]) -> dict[str, object]:
+def nearest(word: str, candidates: Iterable[str], strange: Iterable[str] = ()) -> dict[str, object]:
     """The facts for a finding: `help` asks did you mean, `near` is the word, `sure` whether no other can be meant.
 
-    Sure is a word of four letters or more that is one slip away where no second candidate is. Empty without a near one.
+    Sure is a word of four letters or more that is one slip away where no second candidate is, and none of the `strange`
+    words, which may be meant though they are not to be had. Empty without a near one.
     """
     known = tuple(dict.fromkeys(candidates))
     near = closest(word, known)
     if near is None:
         return {}
-    others = (c.lower() for c in known if c != near and abs(len(c) - len(word)) <= 1)
+    others = (c.lower() for c in (*known, *strange) if c != near and abs(len(c) - len(word)) <= 1)
     sure = len(word) >= 4 and _is_slip(word, near) and not any(distance(word.lower(), c) <= 1 for c in others)
     return {"help": f"did you mean `{near}`?", "near": near, "sure": sure}
 

@@ -40,6 +40,10 @@ _SIGNATURES = {
     b"\x1f\x8b": "a gzip file",
     b"PK\x03\x04": "a zip file",
 }
+_WIDE = (
+    "it is UTF-16, as Notepad and PowerShell's `>` write it: save it as UTF-8, or use "
+    "`iconv -f utf-16 -t utf-8 old.json > new.json`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,10 @@ def read_source(path: str | PathLike[str], limits: Limits = DEFAULTS) -> Source:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         byte = f"0x{raw[error.start]:02x}"
-        raise stop(codes.NOT_UTF8, Place(name, line=line), offset=error.start, byte=byte, line=line) from None
+        help = _WIDE if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else None
+        raise stop(
+            codes.NOT_UTF8, Place(name, line=line), help=help, offset=error.start, byte=byte, line=line
+        ) from None
 
 
 def _read(path: str | PathLike[str], most: int) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -13,7 +15,7 @@ from nnlang.decode import default_kind
 from nnlang.diagnostics import Report, at
 from nnlang.network import Activation, Kind, LayerType
 from nnlang.source import Span
-from nnlang.suggest import SUGGESTIONS, closest
+from nnlang.suggest import SUGGESTIONS, closest, distance
 
 _COMPARED = 2_000  # names that one suggestion looks at
 
@@ -37,9 +39,9 @@ def arrange(definition: ast.Definition, report: Report) -> Topology | None:
     types = tuple(layer.type.value if layer.type else LayerType.FULLY_CONNECTED for layer in definition.layers)
     labels, places = _names(definition, kinds, report)
     _ends(definition, kinds, report)
-    find = _Finder(definition, places, report)
+    find = _Finder(definition, kinds, places, report)
     sources = tuple(_sources(definition, place, kinds, labels, find, report) for place in range(len(kinds)))
-    skips = tuple(find.all(layer.skips or (), "Skip") for layer in definition.layers)
+    skips = tuple(find.all(layer.skips or (), "Skip", place) for place, layer in enumerate(definition.layers))
     for layer, label, kind, type_, into in zip(definition.layers, labels, kinds, types, sources, strict=True):
         _layer(definition, layer, label, kind, type_, into, report)
     if len(report.errors) > before:
@@ -98,34 +100,72 @@ def _ends(definition: ast.Definition, kinds: tuple[Kind, ...], report: Report) -
 
 
 class _Finder:
-    """Looks layers up by name; what is not there is reported, with the nearest name for the first few."""
+    """Looks layers up by name; what is not there is reported, with the likeliest name for the first few."""
 
-    def __init__(self, definition: ast.Definition, places: Mapping[str, int], report: Report) -> None:
-        self.definition, self.places, self.report = definition, places, report
+    def __init__(
+        self, definition: ast.Definition, kinds: tuple[Kind, ...], places: Mapping[str, int], report: Report
+    ) -> None:
+        self.definition, self.kinds, self.places, self.report = definition, kinds, places, report
         self.suggestions = SUGGESTIONS
 
-    def one(self, name: ast.Written[str]) -> int | None:
+    def one(self, name: ast.Written[str], asking: int) -> int | None:
         place = self.places.get(name.value)
         if place is None:
             known = ", ".join(f"`{n}`" for n in islice(self.places, 8)) + (", ..." if len(self.places) > 8 else "")
             place_of = at(self.definition.source, name.span)
-            self.report(names.UNKNOWN_LAYER, place_of, name=name.value, names=known, **self.nearest(name.value))
+            likely = self.likely(name.value, asking)
+            self.report(names.UNKNOWN_LAYER, place_of, name=name.value, names=known, **likely)
         return place
 
-    def nearest(self, name: str) -> dict[str, Any]:
+    def likely(self, name: str, asking: int) -> dict[str, Any]:
+        """The layer that is meant by an unknown name, as facts; several where the name is a list of names."""
         self.suggestions -= 1
-        near = closest(name, islice(self.places, _COMPARED)) if self.suggestions >= 0 else None
+        if self.suggestions < 0:
+            return {}
+        parts = [part.strip() for part in name.split(",")]
+        if len(parts) > 1 and all(part in self.places for part in parts):
+            listed = ", ".join(json.dumps(part, ensure_ascii=False) for part in parts)
+            return {"help": f"write [{listed}]: a list of names, each in quotes", "listed": listed}
+        behind = self.behind(asking)
+        near = closest(name, islice((n for n, p in self.places.items() if p not in behind), _COMPARED))
+        taken = (p in behind or self.readers[p] or self.kinds[p] is Kind.OUTPUT for p in self.places.values())
+        left = [n for n, is_taken in zip(self.places, taken, strict=True) if not is_taken]
+        renamed = len(left) == 1 and (near is None or distance(name.lower(), near.lower()) > 1)
+        if renamed:
+            near = left[0]
         if near is None:
             return {}
         layer = self.definition.layers[self.places[near]]
         where = f"{self.definition.source.name}:{_position(self.definition, layer.head)}"
-        return {"help": f"use `{near}`, defined at {where}", "near": near}
+        why = ", whose output nothing takes" if renamed else ""
+        return {"help": f"use `{near}`{why}, defined at {where}", "near": near}
 
-    def all(self, written: ast.Names, key: str) -> tuple[int, ...]:
+    @cached_property
+    def readers(self) -> list[list[int]]:
+        """The layers that read each layer, as far as their names are known."""
+        found: list[list[int]] = [[] for _ in self.kinds]
+        for place, layer in enumerate(self.definition.layers):
+            named = (*(layer.sources or ()), *(layer.skips or ()))
+            before = [self.places[n.value] for n in named if n.value in self.places]
+            if layer.sources is None and place and self.kinds[place] is not Kind.INPUT:
+                before.append(place - 1)
+            for other in before:
+                found[other].append(place)
+        return found
+
+    def behind(self, place: int) -> set[int]:
+        """A layer and everything that depends on it: none of them can be its source."""
+        found, ready = {place}, [place]
+        while ready:
+            ready += (new := set(self.readers[ready.pop()]) - found)
+            found |= new
+        return found
+
+    def all(self, written: ast.Names, key: str, asking: int) -> tuple[int, ...]:
         found: list[int] = []
         seen: set[int] = set()
         for name in written:
-            place = self.one(name)
+            place = self.one(name, asking)
             if place in seen:
                 place_of = at(self.definition.source, name.span)
                 self.report(names.REPEATED_NAME, place_of, key=key, name=name.value)
@@ -147,7 +187,7 @@ def _sources(
     if kinds[place] is Kind.INPUT:
         return ()
     if layer.sources:
-        return find.all(layer.sources, "Source")
+        return find.all(layer.sources, "Source", place)
     if layer.sources is None and place > 0:
         return (place - 1,)
     if layer.sources is None:
@@ -227,8 +267,18 @@ def _order(
     for circle in _circles(before, {i for i in range(count) if waiting[i]}):
         shown = [*circle, circle[0]] if len(circle) <= 8 else [*circle[:7], circle[0]]
         path = " -> ".join(f"`{labels[i]}`" for i in shown)
-        report(names.CYCLE, at(definition.source, definition.layers[circle[0]].head), path=path)
+        first = definition.layers[circle[0]]
+        report(names.CYCLE, at(definition.source, first.head), path=path, unsaid=_unsaid(definition, labels, circle))
     return None
+
+
+def _unsaid(definition: ast.Definition, labels: tuple[str, ...], circle: list[int]) -> str:
+    """Which layer of a circle takes the one before it in the list because it has no Source, in words."""
+    implied = (i for i in circle if definition.layers[i].sources is None and i - 1 in circle)
+    place = next(implied, None)
+    if place is None:
+        return ""
+    return f"; `{labels[place]}` has no Source and so takes the layer before it in the list, `{labels[place - 1]}`"
 
 
 def _circles(before: list[set[int]], stuck: set[int]) -> Iterator[list[int]]:
@@ -259,5 +309,9 @@ def _unused(
 ) -> None:
     used = {i for edges in (*sources, *skips) for i in edges}
     for place, layer in enumerate(definition.layers):
-        if kinds[place] is not Kind.OUTPUT and place not in used:
-            report(advice.UNUSED_LAYER, at(definition.source, layer.head), name=labels[place])
+        if kinds[place] is Kind.OUTPUT or place in used:
+            continue
+        remedy = "name it as a Source, or remove it"
+        if layer.sources is None and kinds[place] is Kind.HIDDEN and kinds[place - 1] is Kind.OUTPUT:
+            remedy = f"it stands behind Output layer `{labels[place - 1]}` and takes its input from it: move it before"
+        report(advice.UNUSED_LAYER, at(definition.source, layer.head), name=labels[place], remedy=remedy)

@@ -30,8 +30,11 @@ def span_of(token: Token) -> Span:
     return Span(start, start + len(token))
 
 
-def fault_of(token: Token, longest_string: int, longest_number: int) -> Fault | None:
-    """What is wrong with this token in itself, whatever stands around it; None when it is sound."""
+def fault_of(token: Token, longest_string: int, longest_number: int, text: str) -> Fault | None:
+    """What is wrong with this token in itself, whatever stands around it; None when it is sound.
+
+    `text` is where it stands, for numbers that a comma cuts in two.
+    """
     match token.type:
         case "STRING":
             return _string(token, longest_string)
@@ -40,8 +43,33 @@ def fault_of(token: Token, longest_string: int, longest_number: int) -> Fault | 
         case "BAD_STRING":
             return _bad_string(token)
         case "BAD_WORD":
-            return _bad_word(token)
+            return _cut_number(token, text) or _bad_word(token)
     return None
+
+
+_DIGITS = re.compile(r"[0-9]+(?:[eE][+-]?[0-9]+)?")
+_BEFORE = re.compile(r"(?<![\w.,+-])[+-]?[0-9]+,\Z")
+_BEHIND = re.compile(r"(?:,[0-9]+)*")
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
+
+
+def _cut_number(token: Token, text: str) -> Fault | None:
+    """`0,5` or `1,024`, where a name should follow the comma."""
+    start = token.start_pos or 0
+    before = _BEFORE.search(text, max(0, start - 40), start) if _DIGITS.fullmatch(token) else None
+    behind = _BEHIND.match(text, start + len(token), start + 40) if before else None
+    if before is None or behind is None:
+        return None
+    word = before[0] + str(token) + behind[0]
+    facts: dict[str, object] = {"word": word}
+    help = "write a point before decimals, and no separators of thousands"
+    if _THOUSANDS.fullmatch(word):
+        facts["instead"] = word.replace(",", "")
+        help = f"write `{facts['instead']}`, without separators of thousands"
+    elif not behind[0]:
+        facts["instead"] = word.replace(",", ".")
+        help = f"write `{facts['instead']}`, with a decimal point"
+    return Fault(codes.BAD_NUMBER, Span(before.start(), start + len(word) - len(before[0])), facts, help)
 
 
 # Half of a pair, raw or escaped, that has no other half beside it.
@@ -115,6 +143,7 @@ _EXPLANATIONS: tuple[tuple[Callable[[str], object], Code, Callable[[str], str | 
     (lambda w: w[0] in "“”„‟‘’‚`", codes.BAD_WORD, lambda w: 'use plain double quotes: "'),
     (lambda w: w in ("=", ":=", "=>"), codes.BAD_WORD, lambda w: "write a colon between a name and its value"),
     (lambda w: w == ";", codes.BAD_WORD, lambda w: "separate with commas"),
+    (lambda w: w.strip(".…") == "", codes.BAD_WORD, lambda w: "write out what the dots stand for, or remove them"),
 )
 
 

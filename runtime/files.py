@@ -129,7 +129,8 @@ def check_target(path: Path) -> None:
         if path.is_dir():
             raise stop(codes.IS_A_FOLDER, place, path=path)
         if path.exists() and not path.is_file():
-            raise stop(codes.NOT_A_FILE, place, path=path)
+            help = "give the name of a plain file; the shell's `>` writes to anything else"
+            raise stop(codes.NOT_WRITABLE, place, path=path, reason="it is a device or a pipe, no file", help=help)
         if not path.parent.is_dir():
             raise stop(codes.NO_FOLDER, place, path=path, folder=path.parent)
     except OSError as error:

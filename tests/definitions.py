@@ -13,6 +13,7 @@ from random import Random
 
 from nnlang import schema
 from nnlang.schema import Choice, Flag, Key, Layers, Many, Number, Record, Table, Text, ValueType
+from nnlang.schema.foreign import KEYS
 from tests.sound import Json, cased, of_type, sound, spelling, text, value
 
 __all__ = ["MISTAKES", "ODD", "definitions", "sound", "text"]
@@ -196,8 +197,18 @@ def refused(random: Random, slot: Slot) -> str:
 
 def reasons(random: Random, holder: dict[str, Json], table: Table) -> None:
     """A key that people know from elsewhere."""
-    names = [name for name, _ in table.reasons] or ["Comment", "$schema", "//", ""]
+    others = [word for row in KEYS.get(table.what, ()) for word in row.words.split()]
+    names = [*(name for name, _ in table.reasons), *others] or ["Comment", "$schema", "//", ""]
     holder[random.choice(names)] = random.choice((1, "a", True))
+
+
+def two_natures(random: Random, holder: dict[str, Json], table: Table) -> None:
+    """A layer of the Kind Pooling and of another Type, or, now and then, of that one."""
+    if table is schema.LAYER:
+        for name in [n for n in holder if n.lower() in ("kind", "type")]:
+            del holder[name]
+        holder["Kind"] = cased(random, "Pooling")
+        holder["Type"] = cased(random, random.choice(("FullyConnected", "Convolution", "Pooling")))
 
 
 def forget(random: Random, slot: Slot) -> None:
@@ -241,5 +252,6 @@ MISTAKES: dict[str, Mistake] = {
     "key of elsewhere": in_an_object(put_key(foreign)),
     "key of another kind": in_an_object(put_key(own)),
     "known from elsewhere": in_an_object(reasons),
+    "two natures": in_an_object(two_natures),
     "odd layers": odd_layers,
 }

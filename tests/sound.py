@@ -128,7 +128,8 @@ def layer(random: Random, default: str, share: float = 0.2, state: bool = False)
         pooling = kind == "H" and random.random() < 0.15
         made[spelling(random, ("Kind",))] = spelling(random, ("Pooling" if pooling else KINDS[kind],))
     if random.random() < 0.4:
-        option = random.choice(schema.LAYER_TYPE.accepted)
+        options = schema.LAYER_TYPE.accepted
+        option = random.choice([o for o in options if o.spelling == "Pooling"] if pooling else options)
         pooling = pooling or option.spelling == "Pooling"
         made[spelling(random, ("Type",))] = spelling(random, option.spellings)
     keys = tuple(

@@ -16,6 +16,8 @@ from nnlang.manual import EVERY_TABLE, Entry, hover_code, hover_key, hover_value
 from nnlang.rules import RULES
 from nnlang.schema import Choice, Key, Table
 from nnlang.schema.describe import inner
+from nnlang.schema.foreign import KEYS as KEYS_OF_OTHERS
+from nnlang.schema.foreign import VALUES as VALUES_OF_OTHERS
 from tests.conftest import Golden
 from tests.test_json_schema import FRAMES, errors, needed, placed
 
@@ -40,6 +42,8 @@ WORDS = {
     "auto": ["auto"],
     "momentum": ["Momentum"],
     "slope": ["Slope", "Transpose"],
+    "foreign": ["lr", "Dense", "MSE", "SiLU", "early_stopping"],
+    "convolution": ["Convolution", "Function"],
     "data": ["NN710"],
     "family": ["NN71"],
 }
@@ -139,6 +143,17 @@ def test_words_that_people_know_from_elsewhere() -> None:
     for table in EVERY_TABLE:
         for name, reason in table.reasons:
             assert any(entry.kind == "refused" and reason[1:] in entry.words for entry in look_up(name.upper()))
+
+
+def test_foreign_words_lead_to_ours() -> None:
+    """Every word of other tools has an article that names ours, whose own article is there."""
+    for tables in (KEYS_OF_OTHERS, VALUES_OF_OTHERS):
+        for row in (row for rows in tables.values() for row in rows):
+            assert row.called or row.note
+            for word in row.words.split():
+                told = [entry for entry in look_up(word.upper()) if entry.kind == "foreign"]
+                assert any((row.called or row.note) in entry.words for entry in told) or look_up(word), word
+            assert not row.called or look_up(row.called)
 
 
 def test_every_known_word_leads_somewhere() -> None:

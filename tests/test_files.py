@@ -133,7 +133,8 @@ def test_too_little_room_is_seen_before_writing(tmp_path: Path) -> None:
 def test_devices_are_not_replaced() -> None:
     with pytest.raises(Stop) as stopped:
         files.check_target(Path(os.devnull))
-    assert stopped.value.diagnostics[0].code is codes.NOT_A_FILE
+    assert stopped.value.diagnostics[0].code is codes.NOT_WRITABLE
+    assert stopped.value.exit_code == DISK
 
 
 def test_seals_show_any_change(tmp_path: Path) -> None:

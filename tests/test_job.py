@@ -102,7 +102,7 @@ def test_only_training_needs_epochs(command: str) -> None:
         ({k: v for k, v in TRAIN.items() if k != "TrainingParameters"}, ["NN206"]),
         ({**TRAIN, "Command": "Trian"}, ["NN213"]),
         ({**TRAIN, "Layers": []}, ["NN203"]),
-        ({**TRAIN, "TrainingParameters": {"Epochs": 3, "Optimizer": "LBFGS"}}, ["NN213"]),
+        ({**TRAIN, "TrainingParameters": {"Epochs": 3, "Optimizer": "LBFGS"}}, ["NN214"]),
         ({**TRAIN, "TrainingParameters": {"Epochs": 3, "MiniBatch": 0}}, ["NN211"]),
         ({**TRAIN, "Data": []}, ["NN219"]),
         ({**TRAIN, "Version": "0.8"}, ["NN603"]),

@@ -337,11 +337,11 @@ def test_keys_without_a_place_are_told_why() -> None:
     told = made["inputLayer"]["properties"]["Activation"]
     assert told["errorMessage"] == "Activation goes with Hidden and Output layers."
     assert not FAST["definition"].is_valid({"Layers": {"Activation": "Relu"}})
-    for name, reason in schema.TRAINING.reasons:
-        row = made["TrainingParameters"]["properties"][name]
+    for name, reason in schema.LAYER.reasons:
+        row = made["hiddenLayer"]["properties"][name]
         assert row["errorMessage"].lower() == f"{reason}.".lower()
         assert row["doNotSuggest"]
-        assert "NN205" in agree({"Layers": {}, "TrainingParameters": {name: 1}})
+        assert "NN205" in agree({"Layers": {name: 1}})
 
 
 def nodes(node: Any) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ import pytest
 
 from nnlang.cli import run_command
 from nnlang.linting.config import FORMS
-from nnlang.linting.files import definitions
+from nnlang.linting.files import PassedOver, definitions
 from nnlang.linting.formats import FORMATS
 from tests.linted import BAD, GOOD, NOTED, WARNED, lint, put
 
@@ -30,8 +30,8 @@ def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
 
-def names(*paths: str, exclude: tuple[str, ...] = ()) -> list[str]:
-    return [path.as_posix() for path in definitions(paths, exclude)]
+def names(*paths: str, exclude: tuple[str, ...] = (), folder: str = ".") -> list[str]:
+    return [path.as_posix() for path in definitions(paths, PassedOver(exclude, folder))]
 
 
 # Which files
@@ -125,6 +125,27 @@ def test_hostile_names_of_files(capsys: Capture) -> None:
     assert "\x1b" not in capsys.readouterr().out
 
 
+def test_a_set_of_data_is_unused_where_no_file_reads_it(capsys: Capture) -> None:
+    other = GOOD.replace("gl_input", "other_input")
+    put("a.json", GOOD)
+    put("b.json", other)
+    put("job.json", '{ "Version": 1, "Network": "a.json", "Command": "Predict", "Data": ["gl_input.nc"] }')
+    widths = [word for name in ("gl_input", "gl_output", "other_input") for word in ("--width", f"{name}=30000")]
+    assert lint(".", *widths, "--select", "NN524") == 0
+    assert lint(".", *widths, "--width", "none=3", "--select", "NN524") == 1
+    told = capsys.readouterr().out
+    assert told.count("[NN524]: no layer reads data set `none`") == told.count("[NN524]") == 1
+    assert lint("a.json", *widths, "--select", "NN524") == 1
+    assert "no layer reads data set `other_input`" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["lint", "x.json", "-o", "/dev/full"], ["schema", "-o", "/dev/full"]])
+def test_devices_are_not_written(words: list[str], capsys: Capture) -> None:
+    put("x.json")
+    assert run_command(words) == 7
+    assert "error[NN716]: `/dev/full` cannot be written" in capsys.readouterr().err
+
+
 # Standard input
 
 
@@ -214,13 +235,13 @@ def test_suppressions_count(capsys: Capture) -> None:
     [
         (["--select", "NN5O2"], "error[NN774]: --select names `NN5O2`, but no code begins so"),
         (["--select", "NN5O2"], "did you mean `NN502`?"),
-        (["--ignore", "unknown-key"], "did you mean `NN201`, the code of unknown-key?"),
+        (["--ignore", "unknwn-key"], "did you mean `unknown-key`?"),
         (["--ignore", "NN9"], "error[NN774]"),
         (["--extend-select", ""], "error[NN774]"),
         (["--per-file-ignores", "NN5"], "error[NN703]: --per-file-ignores cannot be `NN5`: it takes GLOB:CODES"),
         (["--per-file-ignores", "x:NN9"], "error[NN774]"),
-        (["--fail-level", "eror"], "did you mean `error`?"),
-        (["--output-format", "jsno"], "did you mean `json`?"),
+        (["--fail-level", "eror"], 'give "error"'),
+        (["--output-format", "jsno"], 'give "json"'),
         (["--gpu-memory", "24 apples"], 'give a size such as "24GB", "80GiB" or "512MB"'),
         (["--gpu-memory", "0"], "error[NN703]: --gpu-memory cannot be `0`"),
         (["-b", "0"], "error[NN703]: -b cannot be `0`"),
@@ -256,8 +277,8 @@ def test_sizes_come_from_data_and_flags(capsys: Capture) -> None:
     assert lint("x.json", "--gpu-memory", "24GB", "--no-config", *widths) == 0
     assert lint("x.json", "--gpu-memory", "24MB", *widths, "-b", "512") == 1
     assert "error[NN430]: training needs" in capsys.readouterr().out
-    assert lint("x.json", "--gpu-memory", "24GB") == 1
-    assert "warning[NN431]" in capsys.readouterr().out
+    assert lint("x.json", "--gpu-memory", "24GB") == 0
+    assert "note[NN431]" in capsys.readouterr().out
     assert lint("x.json", "--data", "none.nc") == 3
     assert "NN710" in capsys.readouterr().err
 

@@ -152,6 +152,34 @@ def test_a_full_disk_leaves_the_old_file(here: Path) -> None:
     assert [path.name for path in here.iterdir()] == ["x.json"]
 
 
+def test_what_was_mended_before_an_interrupt_is_told(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    for name in ("a.json", "b.json", "c.json"):
+        put(name, BAD)
+    replace = rewrite.replace
+
+    def interrupted(path: Path, text: str) -> None:
+        if path.name == "c.json":
+            raise KeyboardInterrupt
+        replace(path, text)
+
+    monkeypatch.setattr(rewrite, "replace", interrupted)
+    assert lint(".", "--fix") == 130
+    told = capsys.readouterr()
+    assert told.err == "interrupted after 2 of 3 files, 2 mended: a.json, b.json\n"
+    assert Path("c.json").read_text() == BAD
+
+
+def test_a_form_of_the_configuration_gives_way_to_diffs_and_texts(capsys: Capture) -> None:
+    put("x.json", BAD)
+    put("nnlang.toml", '[lint]\noutput-format = "json"\n')
+    assert lint("x.json", "--diff") == 1
+    assert capsys.readouterr().out.startswith("--- x.json")
+    assert lint("x.json", "--diff", "--output-format", "json") == 2
+    assert "leave --diff out: json holds the same edits, under `fix`" in capsys.readouterr().err
+    assert lint("x.json", "--diff", "-o", "found.json") == 1
+    assert json.loads(Path("found.json").read_text())[0]["fix"]["edits"]
+
+
 # Baselines
 
 
@@ -188,6 +216,56 @@ def test_a_baseline_keeps_what_was_not_looked_at(capsys: Capture) -> None:
     Path("b.json").unlink()
     assert lint("a.json", "--baseline", "k") == 0
     assert "1 stale entry" in capsys.readouterr().out
+
+
+def test_a_baseline_is_not_stale_for_what_was_not_sought(capsys: Capture) -> None:
+    put("x.json", BAD.replace('"N": 128', '"N": 8'))
+    put("y.json", WARNED)
+    every = ["--fail-level", "note", "--baseline", "k"]
+    assert lint(".", *every, "--update-baseline") == 0
+    whole = Path("k").read_bytes()
+    assert {row["code"][:3] for row in json.loads(whole)["findings"]} >= {"NN2", "NN5"}
+    for words in (["--select", "NN2"], ["--ignore", "NN5"], ["--per-file-ignores", "y.json:NN5"]):
+        capsys.readouterr()
+        assert lint(".", *every, *words) == 0
+        assert "stale" not in capsys.readouterr().out
+        assert lint(".", *every, *words, "--update-baseline") == 0
+        assert Path("k").read_bytes() == whole
+    put("y.json", WARNED.replace("] }", "]"))  # nothing can be said of it but that
+    assert lint(".", *every) == 1
+    assert "stale" not in capsys.readouterr().out
+    put("y.json", GOOD)
+    lint(".", *every)
+    assert "stale" in capsys.readouterr().out
+
+
+def test_a_baseline_knows_findings_that_name_places(capsys: Capture) -> None:
+    put("x.json", GOOD.replace('"Kind": "FeedForward"', '"Kind": "FeedForward", "kind": "FeedForward"'))
+    assert lint("x.json", "--baseline", "k", "--update-baseline") == 0
+    put("x.json", "\n\n" + Path("x.json").read_text())
+    assert lint("x.json", "--baseline", "k") == 0
+    told = json.loads(Path("k").read_text())
+    told["findings"][0]["message"] += " x.json:3:4"  # as versions before wrote it
+    Path("k").write_text(json.dumps(told).replace(" x.json:3:4", ""))
+    assert lint("x.json", "--baseline", "k") == 0
+
+
+def test_baselines_and_reports_are_no_definitions(capsys: Capture) -> None:
+    put("nets/x.json", BAD)
+    known = ["--baseline", "nets/known.json"]
+    assert lint("nets", *known, "--update-baseline") == 0
+    assert lint("nets", *known) == 0
+    assert "1 file checked" in capsys.readouterr().out
+    Path("nets/known.json").unlink()
+    for form in ("json", "jsonl", "gitlab", "sarif"):
+        for _ in range(2):
+            assert lint("nets", "--output-format", form, "-o", "nets/report.json") == 1
+            assert "1 file checked: 1 error" in capsys.readouterr().out
+        Path("nets/report.json").unlink()
+    put("nets/report.json", GOOD)
+    assert lint("nets", "-o", "nets/report.json") == 2  # a definition is never written over
+    assert "it is one of the definitions to check" in capsys.readouterr().err
+    assert Path("nets/report.json").read_text() == GOOD
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,8 @@ def test_a_missing_configuration_is_wrong_usage(capsys: Capture) -> None:
     ("line", "codes"),
     [
         ('select = ["NN2"]', {"NN201"}),
+        ('select = ["nn201"]', {"NN201"}),
+        ('ignore = ["unknown-key", "nn5"]', set()),
         ('ignore = ["NN5"]', {"NN201"}),
         ('ignore = ["NN5"]\nextend-select = ["NN502"]', {"NN201", "NN502"}),
         ('per-file-ignores = { "noted.json" = ["NN5"], "w*" = ["NN502"] }', {"NN201"}),
@@ -128,6 +130,26 @@ def test_form_and_baseline_are_relative_to_the_file(capsys: Capture, monkeypatch
     assert "known finding in ../known.json" in capsys.readouterr().out
 
 
+def test_globs_are_seen_from_the_folder_of_the_file(
+    capsys: Capture, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("build/pp/nets/old/bad.json", BAD)
+    put("build/pp/nets/new/bad.json", BAD)
+    root = here / "build/pp"
+    monkeypatch.chdir(root)
+    lint_table('exclude = ["nets/old"]', 'per-file-ignores = { "nets/new/*" = ["NN2"] }')
+    for folder, words in ((".", "."), ("nets", "."), ("nets/old", ".."), (".", str(root)), ("nets", str(root))):
+        monkeypatch.chdir(root / folder)
+        assert found(capsys, words) == set(), (folder, words)
+        assert found(capsys, words, "--exclude", "none") == {"NN201"}, (folder, words)
+    monkeypatch.chdir(root / "nets")
+    assert found(capsys, ".", "--exclude", "nets/old", "--per-file-ignores", "x:NN5") == {"NN201"}  # from here
+    assert found(capsys, ".", "--exclude", "old", "--per-file-ignores", "new/*:NN201") == set()
+    monkeypatch.chdir(root)
+    lint_table('exclude = ["*/build/*"]', 'per-file-ignores = { "*/build/*" = ["NN2"] }')
+    assert found(capsys, str(root)) == {"NN201"}  # a folder above the file's own is nothing to it
+
+
 # Flags and file
 
 
@@ -172,7 +194,9 @@ def test_other_flags_replace_their_keys() -> None:
         ('select = "NN5"', ["[NN773]", "`select` cannot be `NN5`: it is no list", "nnlang.toml:2:10"]),
         ('select = ["NN5", 5]', ["[NN773]", "`select` cannot be `5`: it is no text", "nnlang.toml:2:1"]),
         ('select = [\n "NN5",\n "NN5O2"]', ["[NN774]", "nnlang.toml:4:2", "did you mean `NN502`?"]),
-        ('ignore = ["unused-layer"]', ["[NN774]", "did you mean `NN501`, the code of unused-layer?"]),
+        ('ignore = ["unused-layr"]', ["[NN774]", "did you mean `unused-layer`?"]),
+        ('fail-level = "none"', ["[NN773]", 'write "error", the highest']),
+        ("gpu-memory = 24", ["[NN773]", 'write "24GB"']),
         ("extend-select = [[]]", ["[NN773]"]),
         ('severity = ["NN5"]', ["[NN773]", "it is no table"]),
         ('severity = { NN502 = "eror" }', ["[NN773]", 'write "error"', "nnlang.toml:2:22"]),
@@ -276,8 +300,8 @@ def test_every_key_is_described_in_help(capsys: Capture) -> None:
     ("text", "bytes_"),
     [
         ("24GB", 24_000_000_000), ("24GiB", 24 * 2**30), ("80G", 80_000_000_000), ("512MB", 512_000_000),
-        ("24gb", 24_000_000_000), ("1.5 GB", 1_500_000_000), ("16 Gi", 2**34), ("100", 100), ("7B", 7),
-        ("2TB", 2 * 10**12), ("64kB", 64_000), (24, 24),
+        ("24gb", 24_000_000_000), ("1.5 GB", 1_500_000_000), ("16 Gi", 2**34), ("1000000", 10**6), ("7B", 7),
+        ("2TB", 2 * 10**12), ("64kB", 64_000), (24_000_000, 24_000_000),
     ],
 )  # fmt: skip
 def test_sizes(text: object, bytes_: int) -> None:
@@ -285,7 +309,8 @@ def test_sizes(text: object, bytes_: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "GB", "-1GB", "1e9", "24XB", "24GBs", "0", "0.1B", "9" * 19, True, 0, 2**63, 1.5, None, []]
+    "text",
+    ["", "GB", "-1GB", "1e9", "24XB", "24GBs", "0", "0.1B", "9" * 19, True, 0, 2**63, 1.5, None, [], 24, "24", "8192"],
 )
 def test_what_is_no_size(text: object) -> None:
     with pytest.raises(UnfitError):

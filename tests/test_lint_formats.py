@@ -18,6 +18,7 @@ from nnlang.diagnostics import Code, Diagnostic, Stop, at, printable, render
 from nnlang.linting.check import Finding, lint
 from nnlang.linting.edits import edited
 from nnlang.linting.formats import FORMATS, Result, descriptors, sarif
+from nnlang.linting.settings import LEVELS
 from nnlang.rules.rule import Edit, Fix
 from nnlang.source import Source, Span
 from nnlang.syntax import read_source
@@ -301,6 +302,16 @@ def _check_case(finding: Finding, case: ET.Element) -> None:
     assert outcome.tag == ("system-out" if d.code.severity == "note" else "failure")
     if outcome.tag == "failure":
         assert outcome.attrib == {"type": d.code.code, "message": d.message}
+
+
+def test_junit_fails_from_the_level_on() -> None:
+    for level, severities in {"error": {"error"}, "warning": {"error", "warning"}, "note": set(LEVELS)}.items():
+        root = ET.fromstring(FORMATS["junit"]([replace(result, fail_level=level) for result in SMALL]))
+        found = [f.diagnostic for result in SMALL for f in result.findings]
+        failing = [d.code.code for d in found if d.code.severity in severities]
+        assert [case.attrib["type"] for case in root.iter("failure")] == failing
+        assert root.attrib["failures"] == str(len(failing))
+        assert len(list(root.iter("system-out"))) == len(found) - len(failing)
 
 
 def test_junit_numbers_alike_cases() -> None:

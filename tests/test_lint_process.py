@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from nnlang.definition import check
+from nnlang.linting.check import lint as lint_text
+from nnlang.rules.rule import Saved
+from nnlang.source import Source
 from tests.linted import BAD, layers, lint, put
 
 Capture = pytest.CaptureFixture[str]
@@ -98,6 +102,35 @@ def test_ten_thousand_layers_are_checked_in_time() -> None:
     sizes = ["--gpu-memory", "24GB", "--width", "gl_input=1000", "--width", "gl_output=1000"]
     assert lint("x.json", *sizes, "--ignore", "NN431") == 0
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    "member", ['"Activation":"Linear"', '"WeightInit":{"Scheme":"Constant"}', '"Source":["gone"]', '"lr":1,"seed":1']
+)
+def test_ten_thousand_layers_with_something_to_say_are_checked_in_time(member: str, capsys: Capture) -> None:
+    put("x.json", layers(10_000).replace('"Activation":"Relu","pDropout":0.1', member))
+    began = time.process_time()
+    lint("x.json")
+    assert time.process_time() - began < 5
+    assert "[NN449]" in capsys.readouterr().out
+
+
+def test_a_model_with_other_names_is_compared_in_time() -> None:
+    """1,500 layers against a model of which nothing fits: hints are given for the first few alone."""
+    text = layers(1_500).replace('"auto"', "64")
+    network = check(Source("saved.json", text.replace('"H0', '"Other0')), need_shapes=False).network
+    assert network is not None
+    began = time.process_time()
+    found = lint_text(Source("x.json", text), saved=Saved("model.nc", network))
+    assert time.process_time() - began < 2
+    assert {f.diagnostic.code.code for f in found} >= {"NN440", "NN449"}
+
+
+def test_an_object_of_twenty_thousand_foreign_keys_is_checked_in_time() -> None:
+    text = '{"TrainingParameters":{"lr":1' + ',"lr":1' * 20_000 + "}}"
+    began = time.process_time()
+    assert lint_text(Source("x.json", text))
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.full

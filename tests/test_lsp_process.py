@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from nnlang.cli import run_command
-from tests.lsp_client import COMMAND, SECONDS, Client, framed
+from tests.lsp_client import COMMAND, SECONDS, Client, Refused, framed
 from tests.test_editor import SMALL
 
 pytest.importorskip("pygls")
@@ -55,9 +55,10 @@ def test_messages_that_are_none(root: Path) -> None:
     try:
         assert client.process.stdin is not None
         client.process.stdin.write(b"Content-Length: 3\r\n\r\n{]}")
-        client.send({"id": 77, "method": "textDocument/hover", "params": {"nonsense": True}})
+        with pytest.raises(Refused):
+            client.request("textDocument/hover", {"nonsense": True})
         client.notify("textDocument/didOpen", {"textDocument": 3})
-        client.wait(lambda: len(client.logs) >= 2)
+        client.wait(lambda: len(client.logs) == 3)
         client.open("file:///a.json", SMALL)
         assert "NN520" in client.codes("file:///a.json")
         assert client.end() == 0
@@ -140,6 +141,12 @@ def test_exit_codes(root: Path) -> None:
             assert client.process.wait(SECONDS) == 1
         finally:
             client.kill()
+
+
+def test_what_speaks_no_protocol_ends_it() -> None:
+    """A line longer than any header is the end, and no bug of ours."""
+    done = subprocess.run(COMMAND, input=b"x" * 1_000_000, capture_output=True, check=False, timeout=SECONDS)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

@@ -248,7 +248,8 @@ def test_each_mistake_is_told_in_its_place_and_leaves_nothing(
         shutil.copy("in.nc", "copy.nc")
     before = held(here)
     left = run_command(mistake.line.split())
-    told = capsys.readouterr().err
+    shown = capsys.readouterr()
+    told = shown.out if mistake.line.startswith("lint ") else shown.err
     assert (f"error[{mistake.code}]: " in told, left) == (True, mistake.exit), told
     first = next(part for part in told.split("\n\n") if f"error[{mistake.code}]" in part)
     places = [line.strip().removeprefix("--> ") for line in first.splitlines() if line.strip().startswith("--> ")]

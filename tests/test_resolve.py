@@ -326,9 +326,8 @@ def test_weight_initialisation() -> None:
 
 
 def test_all_errors_of_a_phase_are_reported() -> None:
-    found = codes(
-        IN | {"N": "auto", "DataSet": "no"}, HIDDEN | {"N": "auto"}, OUT | {"N": 1}, data=[DataFacts("out", 5, 8)]
-    )
+    data = [DataFacts("in", 5, 8), DataFacts("out", 5, 8)]
+    found = codes(IN | {"N": "auto", "DataSet": "inn"}, HIDDEN | {"N": "auto"}, OUT | {"N": 1}, data=data)
     assert found == ["NN404", "NN402", "NN406"]
 
 

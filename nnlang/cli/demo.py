@@ -29,11 +29,26 @@ DEFINITION = """{
   "Layers": [
     { "Name": "Input", "Kind": "Input", "N": "auto", "DataSet": "demo_input", "Sparse": true },
     { "Name": "Hidden", "Kind": "Hidden", "Type": "FullyConnected", "Source": "Input", "N": 64, "Activation": "Tanh" },
-    { "Name": "Output", "Kind": "Output", "Type": "FullyConnected", "DataSet": "demo_output", "N": "auto",
-      "Source": "Hidden", "Activation": "Sigmoid", "Sparse": true }
+    {
+      "Name": "Output",
+      "Kind": "Output",
+      "Type": "FullyConnected",
+      "DataSet": "demo_output",
+      "N": "auto",
+      "Source": "Hidden",
+      "Activation": "Sigmoid",
+      "Sparse": true
+    }
   ],
-  "TrainingParameters": { "Epochs": 12, "MiniBatch": 128, "Optimizer": "Adam", "Alpha": 0.01, "Lambda": 0, "Mu": 0.9,
-    "CheckpointInterval": 0 }
+  "TrainingParameters": {
+    "Epochs": 12,
+    "MiniBatch": 128,
+    "Optimizer": "Adam",
+    "Alpha": 0.01,
+    "Lambda": 0,
+    "Mu": 0.9,
+    "CheckpointInterval": 0
+  }
 }
 """
 _USERS_SHOWN = 5

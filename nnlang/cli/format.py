@@ -10,6 +10,7 @@ import typer
 
 from nnlang.cli import rewrite, show
 from nnlang.cli.patch import patch
+from nnlang.codes import syntax as codes
 from nnlang.diagnostics import DISK, FINDINGS, OK, Report, Stop, printable
 from nnlang.formatter import format_text
 from nnlang.linting.files import STDIN, definitions
@@ -28,6 +29,11 @@ class _Outcome(NamedTuple):
         if self.error is None:
             return OK
         return DISK if self.error.exit_code == DISK else FINDINGS
+
+    @property
+    def unread(self) -> bool:
+        """Whether there was nothing to lay out: no such file, or none that can be read."""
+        return self.error is not None and all(d.code is codes.CANNOT_READ for d in self.error.diagnostics)
 
 
 def format(
@@ -48,8 +54,9 @@ def format(
     nnlang format config.json --diff      what would change
     nnlang format - < config.json         to standard output, as editors ask for it
 
-    Keys stay in their order, numbers and strings as they are written, comments with what they speak of. A line that
-    a `// nnlang: ignore[...]` speaks of is never broken. Works for job files and sweep files as well.
+    Keys stay in their order, numbers and strings as they are written, comments with what they speak of; all lines end
+    as the first one does. A line that a `// nnlang: ignore[...]` speaks of is never broken. Works for job files and
+    sweep files as well.
 
     Exit code 0 when all is laid out, 1 when a file has syntax errors, or would change under --check or --diff.
     """
@@ -96,10 +103,12 @@ def _summary(outcomes: list[_Outcome], writes: bool, paths: list[Path]) -> str:
     """How many files became what; under --check and --diff, the command that would do it."""
     changed = sum(outcome.changed for outcome in outcomes)
     failed = sum(outcome.error is not None for outcome in outcomes)
+    unread = sum(outcome.unread for outcome in outcomes)
     counts = (
         (changed, "reformatted" if writes else "would be reformatted"),
         (len(outcomes) - changed - failed, "unchanged" if writes else "laid out already"),
-        (failed, "left alone"),
+        (failed - unread, "left alone"),
+        (unread, "not read"),
     )
     told = ", ".join(f"{number} file{'s' * (number != 1)} {what}" for number, what in counts if number)
     if writes or not changed:

@@ -20,6 +20,7 @@ from nnlang.runtime.facts import facts_of
 from nnlang.suggest import did_you_mean
 
 _STDOUT = Path("-")
+_OF_PIXELS = ("png", "pdf")  # suffixes of what other programs make of an .svg
 
 
 def graph(
@@ -78,7 +79,11 @@ def _form(output: Path | None, form: str | None) -> str:
         return suffix
     suffixes = ", ".join(f".{name}" for name in FORMS)
     reason = "its name does not say in which form" if output == _STDOUT else f"drawings end in {suffixes}"
-    raise options.refused("-o", output, reason, f"say what to draw with --format: {known}", "graph")
+    help = f"say what to draw with --format: {known}"
+    if suffix in _OF_PIXELS:
+        drawn = shlex.quote(str(output.with_suffix(".svg")))
+        help = f"draw {drawn}; a browser prints it, and `rsvg-convert -f {suffix} {drawn}` makes a .{suffix} of it"
+    raise options.refused("-o", output, reason, help, "graph")
 
 
 def _facts(data: list[Path], width: list[str] | None) -> dict[str, DataFacts]:

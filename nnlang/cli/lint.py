@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,12 +10,12 @@ import typer
 
 from nnlang.cli import lint_options as flags
 from nnlang.cli import options, rewrite, show
-from nnlang.cli.lint_report import Told, tell
+from nnlang.cli.lint_known import known_before, sifted
+from nnlang.cli.lint_report import Told, stopped, tell
 from nnlang.cli.patch import patch
-from nnlang.codes import usage as codes
-from nnlang.diagnostics import FINDINGS, Diagnostic, Place, Stop, printable, stop
+from nnlang.codes import advice
+from nnlang.diagnostics import FINDINGS, Diagnostic, Place, Stop, printable
 from nnlang.linting import check
-from nnlang.linting.baseline import Baseline, empty_baseline, read_baseline, sift, text_of, updated
 from nnlang.linting.check import Finding
 from nnlang.linting.edits import mended
 from nnlang.linting.files import STDIN, definitions
@@ -25,9 +24,7 @@ from nnlang.network import DataFacts
 from nnlang.rules.rule import Saved
 from nnlang.runtime.facts import facts_of
 from nnlang.source import Source
-from nnlang.syntax import Limits, read_source
-
-_LARGEST_BASELINE = 64_000_000  # bytes
+from nnlang.syntax import read_source
 
 
 def lint(
@@ -67,14 +64,19 @@ def lint(
     nnlang lint nets/ --output-format github      in CI; also gitlab, sarif, junit, json, jsonl
     nnlang lint nets/ --baseline known.json --update-baseline
 
-    A code may be given by its beginning: NN5 is all advice, NN502 one rule. `// nnlang: ignore[NN502] reason` in a
-    definition leaves a finding out on its line. Settings stand in [tool.nnlang.lint] of pyproject.toml or in [lint] of
-    nnlang.toml, the nearest one upwards: select, extend-select, ignore, per-file-ignores, severity, exclude,
-    gpu-memory, batch, strict-json, fail-level, output-format, baseline, data. A flag takes the place of its key, but
-    --ignore and --extend-select add to theirs; --select begins anew, without ignore and extend-select of the file.
+    A code may be given by its beginning or its name: NN5 is all advice, NN501 or unused-layer one rule. What keeps a
+    definition from being read (NN1) is told whatever is selected. `// nnlang: ignore[NN502] reason` in a definition
+    leaves a finding out on its line.
+
+    Settings stand in [tool.nnlang.lint] of pyproject.toml or in [lint] of nnlang.toml, the nearest one from the current
+    folder upwards: select, extend-select, ignore, per-file-ignores, severity, exclude, gpu-memory, batch, strict-json,
+    fail-level, output-format, baseline, data. Its paths and globs are seen from its own folder. A flag takes the place
+    of its key, but --ignore and --extend-select add to theirs; --select begins anew, without ignore and extend-select
+    of the file.
 
     Exit code 0 when nothing is wrong, 1 when there are findings from --fail-level on (a definition that cannot be read
-    is one), 2 for wrong usage, 3 where --data or --against cannot be read, 7 where a file cannot be written.
+    is one), 2 for wrong usage, 3 where --data or --against cannot be read, 7 where a file cannot be written, 130 when
+    it was interrupted (Ctrl-C); files mended until then stay so.
     """
     raise typer.Exit(_run(flags.chosen(flags.Flags(**locals()))))
 
@@ -91,6 +93,17 @@ class _Look:
         """What is found in a text."""
         return check.lint(source, self.settings, self.data, self.saved)
 
+    @property
+    def facts(self) -> dict[str, bool]:
+        """Which of the facts are at hand that rules may need."""
+        settings = self.settings
+        given = {"data": self.data, "memory": settings.memory, "saved": self.saved, "strict": settings.strict}
+        return {name: bool(fact) for name, fact in given.items()}
+
+    def whole(self, source: Source) -> list[Finding]:
+        """The same without a limit, for what is to be mended."""
+        return check.lint(source, self.settings, self.data, self.saved, most=None)
+
 
 @dataclass
 class _Tally:
@@ -99,19 +112,25 @@ class _Tally:
     results: list[tuple[str, list[Finding]]] = field(default_factory=list)
     mended: dict[str, list[Finding]] = field(default_factory=dict)
     refused: list[Diagnostic] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)  # data sets that some text names and, as far as is known, binds
 
 
 def _run(chosen: flags.Chosen) -> int:
     """Look at every file, mend, tell; the exit code."""
     given = chosen.flags
-    known = _baseline(chosen)
-    files = list(definitions(given.paths, chosen.settings.exclude))
+    known = known_before(chosen)
+    files = list(definitions(given.paths, flags.passed_over(chosen)))
     flags.check_output(chosen, files)
     look = _Look(chosen.settings, facts_of(chosen.data) | options.widths(given.width, "lint"), _saved(given.against))
     tally = _Tally()
-    for path in files:
-        _one(path, chosen, look, tally)
-    told = _sifted(Told(tally.results, tally.mended), known, chosen)
+    try:
+        for path in files:
+            _one(path, chosen, look, tally)
+    except (KeyboardInterrupt, SystemExit):  # the user's, or a signal to end
+        stopped(Told(tally.results, tally.mended), len(files))
+        raise
+    results = _unused_once(tally)
+    told = sifted(Told(results, tally.mended), known, chosen, look.facts)
     tell(told, chosen)
     if tally.refused:
         show.findings(tally.refused)
@@ -132,10 +151,11 @@ def _one(path: Path, chosen: flags.Chosen, look: _Look, tally: _Tally) -> None:
         tally.results.append((name, [_unread(d, name) for d in error.diagnostics]))
         return
     found = look(source)
+    tally.named |= {name for name in look.data if f'"{name}"' in source.text} - _unused(found)
     if not (given.fix or given.diff):
         tally.results.append((name, found))
         return
-    after, done = mended(source, look, unsafe=given.unsafe_fixes)
+    after, done = mended(source, look.whole, unsafe=given.unsafe_fixes)
     if given.diff:
         rewrite.put("".join(patch(printable(name), source.text, after.text, mended=True)))
     elif is_stdin:
@@ -151,6 +171,20 @@ def _one(path: Path, chosen: flags.Chosen, look: _Look, tally: _Tally) -> None:
     tally.results.append((name, look(after) if done and given.fix else found))
 
 
+def _unused(found: Sequence[Finding]) -> set[str]:
+    """The data sets that were given and that the text does not bind."""
+    return {str(f.diagnostic.facts["dataset"]) for f in found if f.diagnostic.code.code == advice.UNUSED_DATA.code}
+
+
+def _unused_once(tally: _Tally) -> list[tuple[str, list[Finding]]]:
+    """The findings in which a data set that one text binds is not said to be unused by others, nor twice at all."""
+    told, results = set(tally.named), []
+    for name, found in tally.results:
+        results.append((name, [f for f in found if not _unused([f]) & told]))
+        told |= _unused(found)
+    return results
+
+
 def _unread(d: Diagnostic, name: str) -> Finding:
     """The finding for a file that cannot be read, under the name that people know."""
     return Finding(replace(d, place=replace(d.place or Place(name), file=name)))
@@ -163,37 +197,3 @@ def _saved(path: Path | None) -> Saved | None:
     from nnlang.runtime.model import load_network
 
     return Saved(str(path), load_network(path))
-
-
-def _baseline(chosen: flags.Chosen) -> Baseline | None:
-    """What is known; nothing yet where the baseline is to be written for the first time."""
-    path = chosen.baseline
-    if path is None:
-        return None
-    if not os.path.lexists(path):
-        if chosen.flags.update_baseline:
-            return empty_baseline(path)
-        named = " ".join(map(str, chosen.flags.paths))
-        raise stop(codes.NO_BASELINE, Place(path), path=path, paths=named)
-    try:
-        source = read_source(path, Limits(size=_LARGEST_BASELINE))
-    except Stop as error:
-        reason = "; ".join(d.message for d in error.diagnostics)
-        raise stop(codes.BAD_BASELINE, Place(path), path=path, reason=reason) from None
-    return read_baseline(source)
-
-
-def _sifted(told: Told, known: Baseline | None, chosen: flags.Chosen) -> Told:
-    """What is to be told once what is known is left out; the baseline written where that is asked for."""
-    if known is None:
-        return told
-    if not chosen.flags.update_baseline:
-        left = sift(known, told.results)
-        names = [name for name, _ in told.results]
-        return replace(told, results=list(zip(names, left.new, strict=True)), known=left.known, stale=left.stale)
-    from nnlang.runtime.files import atomic_text
-
-    now = updated(known, told.results)
-    atomic_text(str(chosen.baseline), [text_of(now)])
-    nothing: list[tuple[str, list[Finding]]] = [(name, []) for name, _ in told.results]
-    return replace(told, results=nothing, known=sum(now.known.values()), recorded=True)

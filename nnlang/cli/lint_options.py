@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,16 +14,17 @@ from nnlang.cli import options
 from nnlang.codes import usage as codes
 from nnlang.diagnostics import stop
 from nnlang.linting import config as configuration
-from nnlang.linting.files import STDIN, real_path
+from nnlang.linting.files import STDIN, PassedOver, real_path
 from nnlang.linting.settings import Settings, over
-from nnlang.suggest import did_you_mean
 
 Paths = Annotated[
     list[Path],
     typer.Argument(metavar="PATH...", help="Files, folders of them or globs; - is stdin.", readable=False),
 ]
+# How lint's own reports in JSON begin, and no definition: json and gitlab, jsonl, SARIF.
+_REPORT = re.compile(rb'\[\s*(\]|\{"(code|description)": "NN)|\{"code": "NN|\{\s*"\$schema": "[^"]*/sarif-')
 _RULES = {"metavar": "CODES"}
-Select = Annotated[list[str] | None, typer.Option("--select", help="These codes alone, such as NN5,NN301.", **_RULES)]
+Select = Annotated[list[str] | None, typer.Option("--select", help="These codes alone: NN5,unused-layer.", **_RULES)]
 Ignore = Annotated[list[str] | None, typer.Option("--ignore", help="Leave these codes out.", **_RULES)]
 ExtendSelect = Annotated[list[str] | None, typer.Option("--extend-select", help="These codes as well.", **_RULES)]
 PerFile = Annotated[
@@ -118,6 +120,8 @@ class Chosen:
 
 def chosen(flags: Flags) -> Chosen:
     """The settings of a run; raises `Stop` (2) for wrong flags and for a configuration with mistakes."""
+    if flags.output_file == Path(STDIN):
+        flags = replace(flags, output_file=None)
     combine("--config", flags.config is not None, "--no-config", flags.no_config)
     options.positive("-b", flags.batch, "lint")
     given: dict[str, Any] = {
@@ -140,6 +144,8 @@ def chosen(flags: Flags) -> Chosen:
     merged = {**file, **given}
     form, data = merged.get("output-format", "text"), merged.get("data", ())
     found = Chosen(flags, over(file, given), form, merged.get("baseline"), data)
+    if found.text_out and "output-format" not in given and flags.output_file is None:
+        found = replace(found, form="text")  # what the file asks for is for findings, which standard output is not for
     _check(found)
     return found
 
@@ -155,8 +161,33 @@ def _check(chosen: Chosen) -> None:
     if flags.update_baseline and chosen.baseline is None:
         raise _usage("--update-baseline needs to know the file: --baseline FILE")
     if chosen.text_out and form != "text" and flags.output_file is None:
-        first = "--diff" if flags.diff else "--fix of standard input"
-        raise _usage(f"{first} needs standard output for itself: write the findings to a file, -o FILE")
+        first = "--diff prints a patch" if flags.diff else "--fix of - prints the mended text"
+        help = f"write the findings to a file, -o FILE; or leave {first.partition(' ')[0]} out"
+        if form in ("json", "jsonl", "sarif"):
+            help += f": {form} holds the same edits, under {'`fixes`' if form == 'sarif' else '`fix`'}"
+        reason = f"{first} on standard output, where {form} would stand as well"
+        raise stop(codes.BAD_USAGE, reason=reason, command="lint", help=help)
+
+
+def passed_over(chosen: Chosen) -> PassedOver:
+    """What is no definition to check in the folders that are walked: what `exclude` says, and files of lint's own."""
+    report = chosen.flags.output_file
+    own = [str(chosen.baseline)] if chosen.baseline is not None else []
+    own += [str(report)] if report is not None and _is_report(report) else []
+    settings = chosen.settings
+    return PassedOver(settings.exclude, settings.excluded_from, frozenset(map(real_path, own)))
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file holds findings as we write them, so that they may be written anew."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as stream:
+            head = stream.read(200)
+        return not head or _REPORT.match(head) is not None
+    except (OSError, ValueError):
+        return False
 
 
 def check_output(chosen: Chosen, files: Iterable[Path]) -> None:
@@ -217,9 +248,7 @@ def _read(option: str, text: str | None, reader: Any) -> Any:
         if error.code is codes.UNKNOWN_RULE:
             help = configuration.near_code(text)
             raise stop(error.code, key=option, value=text, help=help) from None
-        words = {"--fail-level": ("error", "warning", "note"), "--output-format": configuration.FORMS}
-        near = did_you_mean(text, words.get(option, ()))
-        raise _refused(option, text, error.reason, near or f"give {error.expected}") from None
+        raise _refused(option, text, error.reason, f"give {error.expected}") from None
 
 
 def _refused(option: str, text: str, reason: str, help: str | None = None) -> Exception:

@@ -11,10 +11,11 @@ from typing import TextIO
 
 from nnlang.cli import rewrite, show
 from nnlang.cli.lint_options import Chosen
-from nnlang.diagnostics import printable, render
+from nnlang.diagnostics import Severity, printable, render
 from nnlang.linting.check import Finding
 from nnlang.linting.settings import LEVELS
 
+_NAMED = 20  # files that were mended before an interrupt
 Results = Sequence[tuple[str, Sequence[Finding]]]  # the name of a file, what is found in it
 
 
@@ -35,13 +36,13 @@ def tell(told: Told, chosen: Chosen) -> None:
     Where standard output holds something else, a text that was mended or a diff, findings and summary go to standard
     error; where machines read it, the summary is left out.
     """
-    flags = chosen.flags
+    flags, level = chosen.flags, chosen.settings.fail_level
     if flags.output_file is not None:
         from nnlang.runtime.files import atomic_text
 
-        atomic_text(flags.output_file, [_text(told, chosen.form)])
+        atomic_text(flags.output_file, [_text(told, chosen.form, level)])
     elif chosen.form != "text":
-        rewrite.put(_text(told, chosen.form))
+        rewrite.put(_text(told, chosen.form, level))
         return
     elif not flags.statistics:
         _findings(told, sys.stderr if chosen.text_out else sys.stdout)
@@ -51,13 +52,21 @@ def tell(told: Told, chosen: Chosen) -> None:
         (show.tell if chosen.text_out else show.say)(line)
 
 
-def _text(told: Told, form: str) -> str:
+def stopped(told: Told, files: int) -> None:
+    """What was done when the user broke off, to standard error."""
+    names = [printable(name) for name in told.mended]
+    more = [f"{len(names) - _NAMED:,} more"] if len(names) > _NAMED else []
+    mended = f", {len(names):,} mended: {', '.join([*names[:_NAMED], *more])}" if names else ""
+    show.tell(f"interrupted after {len(told.results):,} of {_count(files, 'file')}{mended}")
+
+
+def _text(told: Told, form: str, level: Severity) -> str:
     """The findings in one of the forms, whole."""
     if form == "text":
         return "".join(f"{render(f.diagnostic for f in found)}\n\n" for _, found in told.results if found)
     from nnlang.linting.formats import FORMATS, Result
 
-    return FORMATS[form]([Result(name, tuple(found)) for name, found in told.results])
+    return FORMATS[form]([Result(name, tuple(found), level) for name, found in told.results])
 
 
 def _findings(told: Told, stream: TextIO) -> None:

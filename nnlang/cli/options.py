@@ -163,7 +163,7 @@ def _width(text: str, command: str) -> tuple[str, DataFacts]:
         raise refused("--width", text, "it takes NAME=N, such as gl_input=27278", command=command)
     units = int(size)
     entries = max(1, int(_EXAMPLES * units * _DENSITY))
-    return name, DataFacts(name, _EXAMPLES, units, sparse=True, boolean=True, entries=entries)
+    return name, DataFacts(name, _EXAMPLES, units, sparse=True, boolean=True, entries=entries, assumed=True)
 
 
 def folder(path: Path) -> None:

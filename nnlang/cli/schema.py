@@ -44,7 +44,7 @@ def schema(
         reason, help = f"it takes {' or '.join(LANGUAGES)}", did_you_mean(language, LANGUAGES)
         raise stop(codes.BAD_VALUE, option="the argument", value=language, reason=reason, command="schema", help=help)
     made = text(json_schema(language))
-    if output is None:
+    if output is None or output == Path("-"):
         show.say(made.rstrip("\n"))
         return
     from nnlang.runtime.files import atomic_text

@@ -9,7 +9,7 @@ UNUSED_LAYER = Code(
     "unused-layer",
     "no layer takes the output of layer `{name}`",
     "computed for nothing",
-    "name it as a Source, or remove it",
+    "{remedy}",
     severity="warning",
 )
 NOTHING_DENOISED = Code(
@@ -56,7 +56,7 @@ NO_EFFECT = Code(
     "NN507", "no-effect", "`{key}` has no effect in layer `{name}`: {reason}", "", "remove it", severity="warning"
 )
 UNUSED_PARAMETERS = Code(
-    "NN508", "unused-parameters", "`{key}` has no effect: {reason}", "", "remove it", severity="warning"
+    "NN508", "unused-parameters", "`{key}` has no effect: {reason}", "", "{remedy}", severity="warning"
 )
 EVEN_KERNEL = Code(
     "NN509",
@@ -117,7 +117,7 @@ LINEAR_STACK = Code(
 DEEP_SIGMOID = Code(
     "NN516",
     "deep-sigmoid",
-    "{count} layers of {activation} stand in a row before layer `{name}`; the first ones will hardly learn",
+    "{count} Sigmoid or Tanh layers in a row end with `{name}`; the first ones will hardly learn",
     "the last of them",
     "use Relu, add BatchNormalization, or a Skip around some of them",
     severity="warning",
@@ -135,7 +135,7 @@ SYMMETRIC_WEIGHTS = Code(
     "symmetric-weights",
     "all units of layer `{name}` begin alike and stay alike: {reason}",
     "",
-    "use Xavier, or another scheme that draws",
+    "use Xavier, or another scheme that draws, here or behind it",
     severity="warning",
 )
 PADDED_WIDTH = Code(
@@ -173,7 +173,7 @@ SUSPICIOUS_NUMBER = Code(
 OUTPUT_BIAS = Code(
     "NN523",
     "output-bias",
-    "Output layer `{name}` begins with a probability of {begin} for every unit, its data set holds {density}",
+    "Output layer `{name}` begins with a probability of {begin} for every unit, {density} of its data set are stored",
     "",
     'write "WeightInit": {{ "Bias": {bias} }}, the logit of the density; the first epochs need not learn it then',
     severity="note",
@@ -248,5 +248,21 @@ SATURATING_INIT = Code(
     "weights of layer `{name}` begin so large that its {activation} begins saturated: sums of about {size}",
     "",
     "use Xavier, or a Scale of {scale}",
+    severity="warning",
+)
+UNITS_WITHOUT_DATA = Code(
+    "NN533",
+    "units-without-data",
+    "Output layer `{name}` has {units} units, its data set `{dataset}` {found}: {surplus} have no targets",
+    "too large",
+    'write "N": "auto", or {found}; the others learn nothing but to be 0',
+    severity="warning",
+)
+PENALISED_ACTIVATION = Code(
+    "NN534",
+    "penalised-activation",
+    "layer `{name}` takes the sparseness penalty, and its activation is {activation}: means may leave 0 to 1",
+    "not Sigmoid",
+    "use Sigmoid, or leave Sparse out of this layer",
     severity="warning",
 )

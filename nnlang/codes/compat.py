@@ -136,7 +136,7 @@ TOOL_NAMES = Code(
 OPTIMIZER = Code(
     "NN620",
     "optimizer",
-    "DSSTNE's train runs SGD whatever a file says; its Adam has no running mean of squares (mu1 0)",
+    "DSSTNE's train runs SGD whatever a definition says{more}",
     "{optimizer}",
     "compare runs with SGD",
     severity="note",

@@ -27,12 +27,19 @@ MISSING_KEY = Code("NN206", "missing-key", "`{key}` is missing in {what}", "in h
 NOT_AN_OBJECT = Code(
     "NN207", "not-an-object", "{what} is an object, found {found}", "expected `{{`", "write `{{ ... }}`"
 )
+CONTRADICTION = Code(
+    "NN208",
+    "contradiction",
+    "`Kind` says {kind} and `Type` says {type}",
+    "not a layer of this Type",
+    'write "Kind": "Hidden", and the Type that is meant',
+)
 
 WRONG_TYPE = Code("NN210", "wrong-type", "`{key}` takes {expected}, found {found}", "found {found}", "write {expected}")
 OUT_OF_RANGE = Code("NN211", "out-of-range", "`{key}` is {value}, out of range", "", "write {expected}")
 NOT_AN_INTEGER = Code("NN212", "not-an-integer", "`{key}` is {value}, not an integer", "", "write {expected}")
 UNKNOWN_VALUE = Code("NN213", "unknown-value", "`{value}` is no {what}", "not known", "write one of {options}")
-UNSUPPORTED_VALUE = Code("NN214", "unsupported-value", "{what} `{value}` is not supported", "", "{reason}")
+UNSUPPORTED_VALUE = Code("NN214", "unsupported-value", "the {what} `{value}` is not supported", "", "{reason}")
 EMPTY_TEXT = Code("NN215", "empty-value", "`{key}` is empty", "", "write {expected}")
 TOO_LONG = Code(
     "NN216", "name-too-long", "`{key}` has {length} characters, at most {limit} are allowed", "", "shorten it"

@@ -30,7 +30,7 @@ CYCLE = Code(
     "cycle",
     "the layers depend on each other in a circle: {path}",
     "part of the circle",
-    "a layer cannot see its own output; remove one of the edges",
+    "a layer cannot see its own output; remove one of the edges{unsaid}",
 )
 SKIP_ON_POOLING = Code(
     "NN309",

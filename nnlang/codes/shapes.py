@@ -119,7 +119,15 @@ FOOTPRINT_UNKNOWN = Code(
     "whether it fits a device of {memory} cannot be told: {reason}",
     "",
     "{remedy}",
-    severity="warning",
+    severity="note",
+)
+FOOTPRINT = Code(
+    "NN432",
+    "footprint",
+    "training takes {needed} of {memory} at batch {batch}: {parts}",
+    "{parameters} parameters",
+    "a step computes {work} GFLOP and moves {traffic}; -b takes another batch",
+    severity="note",
 )
 SAVED_MISSING = Code(
     "NN440",
@@ -146,9 +154,9 @@ SAVED_UNUSED = Code(
 SAVED_DIFFERS = Code(
     "NN443",
     "saved-differs",
-    "layer `{name}` of `{path}` was trained with {what} {then}, here it has {now}",
+    "layer `{name}` of `{path}` was trained with `{key}` {then}, here it has {now}",
     "",
-    "write {then} to go on as it was trained",
+    'write "{key}": {then} to go on as it was trained',
     severity="warning",
 )
 MORE_FINDINGS = Code(

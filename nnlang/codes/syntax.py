@@ -39,6 +39,28 @@ NO_DEFINITION = Code(
     "a definition is a text, `{{ ... }}`; check which file stands where",
 )
 
+WIDE_TEXT = Code(
+    "NN107",
+    "wide-text",
+    "the text is UTF-16: every other character is NUL",
+    "and so on",
+    "save the file as UTF-8 (Notepad and PowerShell's `>` write UTF-16), or use `iconv -f utf-16 -t utf-8`",
+)
+STRANGE_SPACE = Code(
+    "NN108",
+    "strange-space",
+    "outside of strings stand characters that look like spaces and are none ({count} in all)",
+    "the first, {character}: {name}",
+    "put spaces in their place; they come with texts that are copied from web pages and word processors",
+)
+HTML_SOURCE = Code(
+    "NN109",
+    "html-source",
+    "this is the source of a web page: `{word}` is HTML ({count} such words in all)",
+    "the first",
+    "copy the text as the browser shows it, or put characters in the place of these words",
+)
+
 UNCLOSED_STRING = Code(
     "NN110",
     "unclosed-string",
@@ -72,6 +94,35 @@ LONE_SURROGATE = Code(
 )
 STRING_TOO_LONG = Code(
     "NN115", "string-too-long", "a string has {length} characters, at most {limit} are allowed", "", "shorten it"
+)
+
+TEXT_AROUND = Code(
+    "NN116",
+    "text-around",
+    "{word} stands {side} the definition",
+    "not part of it",
+    "a definition begins with `{{` and ends with `}}`; remove {what}",
+)
+MERGE_MARKER = Code(
+    "NN117",
+    "merge-marker",
+    "a merge was left unfinished: `{word}`",
+    "the first of two texts follows",
+    "keep one of the two texts, and remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`",
+)
+LINE_NUMBERS = Code(
+    "NN118",
+    "line-numbers",
+    "all {count} lines begin with their numbers",
+    "the first",
+    "remove the numbers; they belong to where the text was copied",
+)
+UNOPENED_STRING = Code(
+    "NN119",
+    "unopened-string",
+    "the quote before `{word}` is missing",
+    "ends here, but begins nowhere",
+    'write "{word}"',
 )
 
 BAD_WORD = Code(
@@ -154,6 +205,35 @@ TRAILING_TEXT = Code(
 STRAY_BRACKET = Code("NN140", "stray-bracket", "`{found}` closes nothing", "", "remove it")
 UNCLOSED_COMMENT = Code("NN141", "unclosed-comment", "a comment is not closed", "begins here", "end it with `*/`")
 HASH_COMMENT = Code("NN142", "hash-comment", "`#` does not begin a comment", "", "begin comments with `//`")
+
+MISSING_CLOSER = Code(
+    "NN144",
+    "missing-closer",
+    "the `{opening}` at {opened} is not closed before {before}",
+    "expected `{expected}` here",
+    "write `{put}` where it ends, here by the look of the text",
+)
+MISSING_OPENER = Code(
+    "NN145",
+    "missing-opener",
+    "`{expected}` is missing before {before}",
+    "expected `{expected}` here",
+    "write `{expected}` here",
+)
+WRONG_OPENER = Code(
+    "NN146",
+    "wrong-opener",
+    "`{found}` opens what should be {what}",
+    "expected `{expected}`",
+    "write `{expected}` here and `{closer}` at its end",
+)
+EARLY_BRACKET = Code(
+    "NN147",
+    "early-bracket",
+    "this `{found}` closes its list too early: {before} follows it",
+    "too early",
+    "move it behind that, to the end of the list",
+)
 
 TOO_DEEP = Code(
     "NN150",

@@ -81,10 +81,9 @@ def _class(column: int) -> str:
 
 def _cells(number: int, box: Box, sources: list[str]) -> tuple[str, ...]:
     """The cells of a layer's row, escaped; "" where there is nothing to say."""
-    count = "" if not box.weighted else "?" if box.parameters is None else f"{box.parameters:,}"
     names = (box.name, box.kind, box.shape, box.activation)
     lists = (", ".join(box.options), ", ".join(box.data))
-    return (str(number), *map(escape, names), "<br>".join(map(escape, sources)), *map(escape, lists), count)
+    return (str(number), *map(escape, names), "<br>".join(map(escape, sources)), *map(escape, lists), box.number)
 
 
 def _hash(text: str) -> str:

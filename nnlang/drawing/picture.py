@@ -43,6 +43,11 @@ class Box:
         """The number of its parameters in words; "" where it can have none."""
         return _count(self.parameters) if self.weighted else ""
 
+    @property
+    def number(self) -> str:
+        """The number alone, as tables have it; `?` where it is not known."""
+        return self.learned.partition(" ")[0]
+
 
 @dataclass(frozen=True)
 class Edge:

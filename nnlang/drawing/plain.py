@@ -44,7 +44,6 @@ def _columns(character: str) -> int:
 def _row(box: Box, shared: Set[str]) -> tuple[str, ...]:
     sources = [_short(name) + " (shared)" * (name in shared) for name in box.sources]
     skips = [f"+ {_short(name)}" for name in box.skips]
-    parameters = "" if not box.weighted else "?" if box.parameters is None else f"{box.parameters:,}"
     return (
         _short(box.name),
         _plain(box.kind),
@@ -53,7 +52,7 @@ def _row(box: Box, shared: Set[str]) -> tuple[str, ...]:
         _listed([*sources, *skips]),
         ", ".join(box.options),
         ", ".join((_short(box.data[0]), *box.data[1:])) if box.data else "",
-        parameters,
+        box.number,
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from nnlang.directives import IGNORE
 from nnlang.editor.loose import Tree
 from nnlang.editor.replacing import difference
 from nnlang.linting.check import Finding
@@ -13,7 +15,6 @@ from nnlang.linting.edits import mended
 from nnlang.rules.rule import Edit
 from nnlang.source import Source, Span
 
-_DIRECTIVE = re.compile(r"nnlang\s*:\s*ignore\s*\[([^\]]*)\]")
 _INDENT = re.compile(r"[ \t]*")
 
 
@@ -50,15 +51,14 @@ def touches(a: Span, b: Span) -> bool:
 
 def suppressions(tree: Tree, found: Sequence[Finding], span: Span) -> Iterator[Action]:
     """For each code that a span touches, the comment that suppresses it on its line; syntax errors have none."""
-    told: set[tuple[str, int]] = set()
+    told: set[Edit] = set()
     for finding in found:
-        code, start = finding.diagnostic.code.code, span_of(finding).start
-        line = tree.text.count("\n", 0, start)
-        if finding.diagnostic.place is None or finding.diagnostic.place.span is None or (code, line) in told:
+        place, code = finding.diagnostic.place, finding.diagnostic.code.code
+        if place is None or place.span is None or not touches(place.span, span):
             continue
-        edit = suppression(tree, code, start) if touches(span_of(finding), span) else None
-        if edit is not None:
-            told.add((code, line))
+        edit = suppression(tree, code, place.span.start)
+        if edit is not None and edit not in told:
+            told.add(edit)
             yield Action(f"{code}: ignore it on this line", (edit,), finding)
 
 
@@ -66,27 +66,28 @@ def suppression(tree: Tree, code: str, start: int) -> Edit | None:
     """The edit that ignores a code on the line of an offset: in the comment of the line if it has one for that."""
     if code.startswith("NN1"):
         return None
-    text = tree.text
+    text, comments = tree.text, tree.comments
     begin = text.rfind("\n", 0, start) + 1
     end = text.find("\n", start)
     end = len(text) if end < 0 else end
     end -= text[begin:end].endswith("\r")
-    here = [span for span in tree.comments if begin < span.start < end and text[begin : span.start].strip()]
-    for span in here:
-        if found := _DIRECTIVE.search(text, span.start, span.end):
-            inner = found[1].rstrip()
-            place = found.start(1) + len(inner)
+    first, after = (bisect_left(comments, offset, key=lambda span: span.start) for offset in (begin, end))
+    for span in comments[first:after]:
+        found = IGNORE.search(text, span.start, span.end)
+        if found and not found[1] and text[begin : span.start].strip():
+            inner = found[2].rstrip()
+            place = found.start(2) + len(inner)
             return Edit(Span(place, place), f", {code}" if inner else code)
     words = f"nnlang: ignore[{code}]"
-    last = next((span for span in tree.comments if span.start < end <= span.end and span.end >= begin), None)
+    last = comments[after - 1] if after and comments[after - 1].end >= end else None
     if last is None or (last.end == end and text[last.start : last.end].endswith("*/")):
         return Edit(Span(end, end), f" // {words}")
     if text.startswith("//", last.start):
         return Edit(Span(end, end), f" {words}")
-    if any(span.start < begin < span.end for span in tree.comments):
+    if first and comments[first - 1].end > begin:
         return None
     indent = _INDENT.match(text, begin)
-    ending = "\r\n" if text[:begin].endswith("\r\n") else "\n"
+    ending = "\r\n" if text.endswith("\r\n", 0, begin) else "\n"
     return Edit(Span(begin, begin), f"{indent[0] if indent else ''}// {words}{ending}")
 
 

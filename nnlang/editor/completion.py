@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from nnlang import schema
 from nnlang.editor.cursor import Cursor, cursor
-from nnlang.editor.layers import Sketch, data_sets, names_layers, sketches
+from nnlang.editor.layers import Sketch, data_sets, layer_around, names_layers, sketches
 from nnlang.editor.loose import Group, Tree, Word, following
 from nnlang.manual import hover_key, hover_value
 from nnlang.rules.rule import Edit
@@ -53,20 +53,19 @@ def offers(tree: Tree, offset: int) -> Offer | None:
         return None
     found = _keys(tree, here) if here.role == "key" else _values(tree, here)
     typed = fold(here.word.strip("\"'"))
-    items = [_ended(tree, here, item) for item in found]
+    items = list(_ended(tree, here, found))
     near = [item for item in items if typed in fold(item.label)] if len(items) > MOST else items
     edits = (Edit(Span(here.missing, here.missing), ","),) if here.missing is not None else ()
     return Offer(tuple(near[:MOST]), here.span, edits, len(items) <= MOST)
 
 
-def _ended(tree: Tree, here: Cursor, item: Item) -> Item:
-    """The item with a space after a colon that has none, and with the comma that what follows needs."""
-    end = "," if following(tree.text, here.span.end) not in ("", ",", ":", "}", "]") else ""
-    end = "," if item.kind == "snippet" and following(tree.text, here.span.end) == "{" else end
-    begin = " " if tree.text[: here.span.start].endswith(":") else ""
-    if not end and not begin:
-        return item
-    return replace(item, text=begin + item.text + end, snippet=item.snippet and begin + item.snippet + end)
+def _ended(tree: Tree, here: Cursor, items: Iterable[Item]) -> Iterator[Item]:
+    """The items with a space after a colon that has none, and with the comma that what follows needs."""
+    after = following(tree.text, here.span.end)
+    end = "" if after in ("", ",", ":", "}", "]") else ","
+    begin = " " if tree.text.endswith(":", 0, here.span.start) else ""
+    for item in items:
+        yield replace(item, text=begin + item.text + end, snippet=item.snippet and begin + item.snippet + end)
 
 
 # Keys
@@ -79,22 +78,11 @@ def _keys(tree: Tree, here: Cursor) -> Iterator[Item]:
     there = {
         table.find(p.key.value) for p in here.home.pairs if not p.key.span.start <= here.span.start < p.key.span.end
     }
-    layer = _layer(tree, here) if table is schema.LAYER else None
+    layer = layer_around(tree, here.groups) if table is schema.LAYER else None
     has_colon = following(tree.text, here.span.end) == ":"
     for key in table.keys:
-        if key not in there and (layer is None or _fits(key, layer)):
+        if key not in there and (layer is None or layer.takes(key)):
             yield _key_item(table, key, layer, has_colon)
-
-
-def _layer(tree: Tree, here: Cursor) -> Sketch | None:
-    """The layer in which the cursor is."""
-    starts = {group.start for group in here.groups}
-    return next((layer for layer in sketches(tree) if layer.group.start in starts), None)
-
-
-def _fits(key: Key, layer: Sketch) -> bool:
-    """Whether a key goes with a layer's kind and type; with any, where these are not known."""
-    return (layer.kind is None or layer.kind in key.kinds) and (layer.type is None or layer.type in key.types)
 
 
 def _key_item(table: Table, key: Key, layer: Sketch | None, has_colon: bool) -> Item:
@@ -191,33 +179,19 @@ def _quoted(name: str) -> str:
 
 def _layer_names(tree: Tree, here: Cursor) -> Iterator[Item]:
     """The layers that may be named: those before this one from the nearest, then those after it."""
-    layers, own = sketches(tree), _layer(tree, here)
+    layers, own = sketches(tree), layer_around(tree, here.groups)
     place = own.place if own else len(layers)
     named = _named(here)
     before = [layer for layer in layers if layer.place < place]
     for layer in (*before[::-1], *(layer for layer in layers if layer.place > place)):
         if layer.label not in named:
-            yield Item(layer.label, "layer", _quoted(layer.label), detail=summary(layer))
+            yield Item(layer.label, "layer", _quoted(layer.label), detail=layer.summary)
 
 
 def _named(here: Cursor) -> set[str]:
     """The names that the list at the cursor holds already, without the one that is being written."""
     inner: Group = here.groups[-1]
     return {word.value for word in inner.words() if word.span.start != here.span.start} if here.listed else set()
-
-
-def summary(layer: Sketch) -> str:
-    """A layer in a few words: its kind, its units, its activation."""
-    kind = next((word for word in ("Input", "Hidden", "Output") if word[0] == layer.kind), "layer")
-    units, activation = layer.group.get("N"), layer.group.get("Activation")
-    words = [kind]
-    if isinstance(units, Word):
-        words.append(units.value)
-    elif units is not None:
-        words.append(" x ".join(word.value for word in units.words()))
-    if isinstance(activation, Word):
-        words.append(activation.value)
-    return " ".join(words)
 
 
 _SNIPPETS = (

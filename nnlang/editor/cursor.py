@@ -13,13 +13,13 @@ from typing import Literal
 
 from nnlang import schema
 from nnlang.editor.loose import Group, Tree, Word, following, grow
+from nnlang.linting.check import is_job
 from nnlang.schema import Key, Layers, Many, Record, Table
 from nnlang.source import Span
 from nnlang.syntax import DEFAULTS
 
 _REST_OF_STRING = re.compile(r'[^"\\\r\n,:{}\[\]]*"(?=[\s,:}\]/]|\Z)')
 _REST_OF_WORD = re.compile(r"\w*")
-_JOB_WORDS = frozenset(s for key in schema.JOB.keys if not schema.DEFINITION.find(key.name) for s in key.spellings)
 _AFTER = {"value", "end", "item"}  # what a comma has to follow
 
 
@@ -53,10 +53,8 @@ class Cursor:
 
 
 def language(root: Group | None) -> Table:
-    """The table of a text's outermost object: a job where it has keys of a job and no layers, else a definition."""
-    words = {schema.fold(pair.key.value) for pair in root.pairs} if root else set()
-    is_job = "layers" not in words and any(word.lower() in words for word in _JOB_WORDS)
-    return schema.JOB if is_job else schema.DEFINITION
+    """The table of a text's outermost object."""
+    return schema.JOB if root and is_job(pair.key.value for pair in root.pairs) else schema.DEFINITION
 
 
 def cursor(tree: Tree, offset: int) -> Cursor | None:

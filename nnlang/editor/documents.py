@@ -11,7 +11,7 @@ from nnlang.definition import check
 from nnlang.diagnostics import Report
 from nnlang.editor.loose import Group, Tree, Word, grow
 from nnlang.editor.positions import Positions
-from nnlang.editor.replacing import difference, like
+from nnlang.editor.replacing import Range, changed, difference
 from nnlang.formatter import format_text
 from nnlang.network import Network
 from nnlang.rules.rule import Edit
@@ -24,13 +24,10 @@ _LOOKED_AT = 65_536  # characters by which a text is recognised
 _JOB_WORDS = ("network", "command", "trainingparameters", "predictionparameters")
 _LAYER_WORDS = ("kind", "n", "source", "dataset", "activation")
 
-# A place as the protocol gives it: line and character of the start, then of the end; None for the whole text.
-Range = tuple[int, int, int, int] | None
-
 
 @dataclass(frozen=True)
 class Document:
-    """One version of the text of an open document. `name` is what people call it, `language` what the client does."""
+    """One version of the text of an open document. `name` is its path, `language` what the client calls it."""
 
     name: str
     language: str
@@ -40,15 +37,7 @@ class Document:
 
     def changed(self, version: int, changes: Sequence[tuple[Range, str]]) -> Document:
         """The document after changes, each made to the text that the one before it has left."""
-        text = self.text
-        for where, new in changes:
-            if where is None:
-                text = new
-                continue
-            lines = Positions(text, self.encoding)
-            start, end = lines.offset(*where[:2]), lines.offset(*where[2:])
-            text = text[:start] + new + text[max(start, end) :]
-        return replace(self, version=version, text=text)
+        return replace(self, version=version, text=changed(self.text, changes, self.encoding))
 
     @cached_property
     def positions(self) -> Positions:
@@ -81,9 +70,9 @@ class Document:
         return check(self.source, need_shapes=False).network
 
     def laid_out(self) -> Edit | None:
-        """The edit that lays it out as `nnlang format` does, its line ends kept; None where it is, or has errors."""
+        """The edit that lays it out as `nnlang format` does; None where it is, or has errors."""
         text = format_text(self.source, Report())
-        return difference(self.text, like(text, self.text)) if text is not None else None
+        return difference(self.text, text) if text is not None else None
 
 
 def _speaks(root: Group) -> bool:

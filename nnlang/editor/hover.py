@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from nnlang import schema
 from nnlang.diagnostics import printable
 from nnlang.drawing.counts import incoming, learned
-from nnlang.editor.completion import summary
 from nnlang.editor.cursor import Cursor, cursor, word_over
-from nnlang.editor.layers import Mention, Sketch, mentions, sketches
+from nnlang.editor.layers import Mention, Sketch, layer_around, mentions, sketches
 from nnlang.editor.loose import Tree, Word
 from nnlang.manual import hover_code, hover_key, hover_value
 from nnlang.network import Layer, Network
@@ -61,9 +60,8 @@ def _misfit(tree: Tree, here: Cursor, row: Key) -> str:
     """A sentence where a key does not go with the layer in which it stands."""
     if here.table is not schema.LAYER:
         return ""
-    layer = next((s for s in sketches(tree) if s.group.start == here.home.start), None)
-    fits = layer is None or ((layer.kind or "I") in row.kinds and (layer.type or "P") in row.types)
-    if fits or layer is None or layer.kind is None:
+    layer = layer_around(tree, here.groups)
+    if layer is None or layer.takes(row):
         return ""
     return f"\n\n**It does not go with this layer**, but with {layer_kinds(row)}."
 
@@ -111,7 +109,7 @@ def _meant(network: Network, layer: Layer) -> Iterator[str]:
 
 def _sketched(layer: Sketch, found: list[Mention]) -> Iterator[str]:
     """What a layer is, of a definition that has errors."""
-    yield _plain(summary(layer))
+    yield _plain(layer.summary)
     sources = [m.name for m in found if m.place == layer.place and m.key == "Source"]
     if sources:
         yield f"takes {_listed(sources)}"

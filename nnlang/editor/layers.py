@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nnlang import schema
-from nnlang.decode import default_kind
+from nnlang.decode import default_kind, nature
 from nnlang.editor.loose import Group, Tree, Word
-from nnlang.network import Kind, LayerType
-from nnlang.schema import Many, Record, Text
+from nnlang.network import Kind
+from nnlang.schema import Key, Many, Record, Text
 from nnlang.schema.types import ValueType
 from nnlang.source import Span
 from nnlang.topology import default_name
@@ -33,6 +33,21 @@ class Sketch:
     def head(self) -> Span:
         """Where to point at when the layer is meant."""
         return self.name.span if self.name else Span(self.group.start, self.group.start + 1)
+
+    @property
+    def summary(self) -> str:
+        """A few words: its kind, its units, its activation."""
+        words = [next((word for word in ("Input", "Hidden", "Output") if word[0] == self.kind), "layer")]
+        units, activation = self.group.get("N"), self.group.get("Activation")
+        if units is not None:
+            words.append(units.value if isinstance(units, Word) else " x ".join(word.value for word in units.words()))
+        if isinstance(activation, Word):
+            words.append(activation.value)
+        return " ".join(words)
+
+    def takes(self, key: Key) -> bool:
+        """Whether a key goes with its kind and type; with any, where these are not known."""
+        return (self.kind is None or self.kind in key.kinds) and (self.type is None or self.type in key.types)
 
 
 @dataclass(frozen=True)
@@ -60,26 +75,18 @@ def sketches(tree: Tree) -> tuple[Sketch, ...]:
 
 
 def _sketch(group: Group, place: int, count: int) -> Sketch:
-    kind, type_ = nature(group, place, count)
+    texts = {pair.key.value.lower(): pair.value.value for pair in group.pairs if isinstance(pair.value, Word)}
+    kind, type_ = nature(texts, place, count)
     name = group.get(*_NAME.spellings)
     name = name if isinstance(name, Word) and name.value else None
     usual = next((k for k in Kind if k.name[0] == kind), default_kind(place, count))
     return Sketch(group, place, name.value if name else default_name(usual, place), name, kind, type_)
 
 
-def nature(group: Group, place: int, count: int) -> tuple[str | None, str | None]:
-    """The first letters of a layer's kind and type, as decode reads them."""
-    kind: str | None = default_kind(place, count).name[0]
-    type_: str | None = "F"
-    if isinstance(word := group.get("Kind"), Word):
-        option = schema.LAYER_KIND.find(word.value)
-        if option is not None and option.value == "Pooling":
-            return "H", "P"
-        kind = option.value.name[0] if option is not None and isinstance(option.value, Kind) else None
-    if isinstance(word := group.get("Type"), Word):
-        option = schema.LAYER_TYPE.find(word.value)
-        type_ = option.value.name[0] if option is not None and isinstance(option.value, LayerType) else None
-    return kind, type_
+def layer_around(tree: Tree, groups: Iterable[Group]) -> Sketch | None:
+    """The layer that is one of some groups."""
+    starts = {group.start for group in groups}
+    return next((layer for layer in sketches(tree) if layer.group.start in starts), None)
 
 
 def names_layers(kind: ValueType) -> bool:

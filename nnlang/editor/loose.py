@@ -41,10 +41,6 @@ class Word:
             return self.text
         return unescape(self.text[1:-1] if self.closed else self.text[1:])
 
-    @property
-    def quoted(self) -> bool:
-        return self.text.startswith('"')
-
 
 @dataclass(slots=True)
 class Pair:

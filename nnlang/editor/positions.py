@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -21,6 +22,33 @@ UNITS: Mapping[str, Callable[[str], int]] = {
 }
 
 
+def split(text: str) -> list[str]:
+    """The lines of a text with the signs that end them; the last one, perhaps empty, has none."""
+    if "\r" in text:
+        return [text[start:end] for start, end in pairwise((*_starts(text), len(text)))]
+    *whole, last = text.split("\n")  # a fifth of the time
+    return [*(line + "\n" for line in whole), last]
+
+
+def _starts(text: str) -> tuple[int, ...]:
+    return (0, *(found.end() for found in _LINE_END.finditer(text)))
+
+
+def within(line: str, character: int, encoding: str) -> int:
+    """The offset of a character in a line, before the signs that end it; one inside a character is its beginning."""
+    line = line.rstrip("\r\n")
+    if line.isascii():
+        return min(max(character, 0), len(line))
+    low, high = 0, len(line)
+    while low < high:  # the most characters that take no more units
+        middle = (low + high + 1) // 2
+        if UNITS[encoding](line[:middle]) <= character:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 @dataclass(frozen=True)
 class Positions:
     """The lines of one text. Lines and characters count from 0; places that are not in the text become the nearest."""
@@ -30,8 +58,7 @@ class Positions:
     _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        starts = (0, *(found.end() for found in _LINE_END.finditer(self.text)))
-        object.__setattr__(self, "_starts", starts)
+        object.__setattr__(self, "_starts", _starts(self.text))
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and character of an offset."""
@@ -45,27 +72,5 @@ class Positions:
             return 0
         if line >= len(self._starts):
             return len(self.text)
-        start, end = self._starts[line], self.line_end(line)
-        units = UNITS[self.encoding]
-        text = self.text[start:end]
-        if text.isascii():
-            return start + min(max(character, 0), len(text))
-        low, high = 0, len(text)
-        while low < high:  # the most characters that take no more units
-            middle = (low + high + 1) // 2
-            if units(text[:middle]) <= character:
-                low = middle
-            else:
-                high = middle - 1
-        return start + low
-
-    def line_end(self, line: int) -> int:
-        """Where a line ends, before the signs that end it."""
-        if line + 1 >= len(self._starts):
-            return len(self.text)
-        end = self._starts[line + 1]
-        return end - (2 if self.text[end - 2 : end] == "\r\n" else 1)
-
-    def line_start(self, line: int) -> int:
-        """Where a line begins."""
-        return self._starts[min(line, len(self._starts) - 1)]
+        start, end = (*self._starts[line : line + 2], len(self.text))[:2]
+        return start + within(self.text[start:end], character, self.encoding)

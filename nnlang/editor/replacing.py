@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from nnlang.editor.positions import split, within
 from nnlang.rules.rule import Edit
 from nnlang.source import Span
+
+# A place as the protocol gives it: line and character of the start, then of the end; None for the whole text.
+Range = tuple[int, int, int, int] | None
 
 
 def difference(old: str, new: str) -> Edit | None:
@@ -22,14 +26,31 @@ def difference(old: str, new: str) -> Edit | None:
     return Edit(Span(start, end), "".join(after[head : len(after) - tail]))
 
 
-def like(text: str, old: str) -> str:
-    """The text with line ends as another text has them: CR LF where most of its lines end so."""
-    crossed = old.count("\r\n")
-    return text.replace("\n", "\r\n") if crossed * 2 > old.count("\n") else text
+def changed(text: str, changes: Iterable[tuple[Range, str]], encoding: str) -> str:
+    """The text after changes, each made to what the one before it has left.
+
+    They are made to lines, not to the text: an editor with a cursor on each line sends thousands of them at once.
+    """
+    lines = split(text)
+    for where, new in changes:
+        if where is None:
+            lines = split(new)
+            continue
+        begin, first = _place(lines, *where[:2], encoding)
+        end, last = max((begin, first), _place(lines, *where[2:], encoding))
+        new = lines[begin][:first] + new + lines[end][last:]
+        if begin and new.startswith("\n") and lines[begin - 1].endswith("\r"):  # both are one end of a line now
+            begin -= 1
+            new = lines[begin] + new
+        whole = split(new)
+        lines[begin : end + 1] = whole if end + 1 == len(lines) else whole[:-1]
+    return "".join(lines)
 
 
-def replaced(text: str, edits: Iterable[Edit]) -> str:
-    """The text after edits that do not overlap."""
-    for edit in sorted(edits, key=lambda e: (e.span.start, e.span.end), reverse=True):
-        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
-    return text
+def _place(lines: Sequence[str], line: int, character: int, encoding: str) -> tuple[int, int]:
+    """A line of those that are there, and the offset of a character in it."""
+    if line < 0:
+        return 0, 0
+    if line >= len(lines):
+        return len(lines) - 1, len(lines[-1])
+    return line, within(lines[line], character, encoding)

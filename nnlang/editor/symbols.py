@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from nnlang import schema
 from nnlang.diagnostics import printable
-from nnlang.editor.completion import summary
 from nnlang.editor.layers import sketches
 from nnlang.editor.loose import Group, Pair, Tree, Word
 from nnlang.source import Span
@@ -44,7 +43,7 @@ def symbols(tree: Tree) -> tuple[Symbol, ...]:
 
 def _layers(tree: Tree) -> tuple[Symbol, ...]:
     return tuple(
-        Symbol(printable(layer.label[:_NAME]) or "?", summary(layer)[:_DETAIL], "layer", layer.group.span, layer.head)
+        Symbol(printable(layer.label[:_NAME]) or "?", layer.summary[:_DETAIL], "layer", layer.group.span, layer.head)
         for layer in sketches(tree)
     )
 

@@ -6,7 +6,7 @@ import os.path
 
 from nnlang.diagnostics import Stop
 from nnlang.linting.config import find, load
-from nnlang.linting.files import matches
+from nnlang.linting.files import matches, seen_from
 from nnlang.linting.settings import Settings, over
 
 
@@ -25,5 +25,5 @@ def settings_of(folder: str) -> tuple[Settings, str]:
 
 def is_excluded(name: str, settings: Settings) -> bool:
     """Whether a file is one that lint passes over."""
-    path = name.replace("\\", "/")
+    path = seen_from(settings.excluded_from, name)
     return any(matches(path, glob) for glob in settings.exclude)

@@ -1,6 +1,8 @@
 """Baselines: findings that are known and borne for now, so that lint tells the new ones alone.
 
-A finding is known by its file, its code, its message, and how many alike stand before it: lines may move.
+A finding is known by its file, its code, its message less the places that it names, and how many alike stand before
+it: lines may move. What a run does not look for, because its rule is not selected or lacks its facts (`--data`), is
+neither new nor gone.
 """
 
 from __future__ import annotations
@@ -8,16 +10,18 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from nnlang.codes import usage as codes
 from nnlang.diagnostics import Place, Stop, stop
 from nnlang.linting.check import Finding
+from nnlang.linting.likeness import likeness, placeless
 from nnlang.source import Source
 
 VERSION = 1
+Sought = Callable[[str, str], bool]  # whether findings of a code were looked for in a file
 
 
 class Entry(NamedTuple):
@@ -71,24 +75,25 @@ def _entry(source: Source, number: int, row: Any) -> tuple[Entry, int]:
     texts = [row[name] for name in Entry._fields]
     if not all(isinstance(text, str) for text in texts) or type(count) is not int or not 0 < count < 2**31:
         raise _damaged(source, f"finding {number} holds a value of another type")
-    return Entry(*texts), count
+    path, code, message = texts
+    return Entry(path, code, placeless(message)), count
 
 
 def _damaged(source: Source, reason: str) -> Stop:
     return stop(codes.BAD_BASELINE, Place(source.name), path=source.name, reason=reason)
 
 
-def sift(baseline: Baseline, files: Sequence[tuple[str, Sequence[Finding]]]) -> Sifted:
+def sift(baseline: Baseline, files: Sequence[tuple[str, Sequence[Finding]]], sought: Sought) -> Sifted:
     """The findings of some files (a path, and what was found there) without those that are known.
 
-    An entry is stale where its file was looked at, or is gone, and the finding is not there any more.
+    An entry is stale where its file is gone, or was looked at and the finding, which was sought, is not there any more.
     """
     left = Counter(baseline.known)
     known, new = 0, []
-    looked = set[str]()
+    looked = dict[str, str]()
     for path, findings in files:
         name, fresh = relative(baseline.folder, path), []
-        looked.add(name)
+        looked[name] = path
         for finding in findings:
             entry = _known_by(name, finding)
             if left[entry] > 0:
@@ -97,18 +102,21 @@ def sift(baseline: Baseline, files: Sequence[tuple[str, Sequence[Finding]]]) -> 
             else:
                 fresh.append(finding)
         new.append(tuple(fresh))
-    stale = sum(n for entry, n in left.items() if n > 0 and _settled(baseline.folder, entry.path, looked))
+    stale = sum(n for entry, n in left.items() if n > 0 and _settled(baseline.folder, entry, looked, sought))
     return Sifted(tuple(new), known, stale)
 
 
-def updated(baseline: Baseline, files: Iterable[tuple[str, Sequence[Finding]]]) -> Baseline:
-    """The baseline in which what was found is known; entries of files that were not looked at stay as they are."""
-    looked, known = set[str](), Counter[Entry]()
+def updated(baseline: Baseline, files: Iterable[tuple[str, Sequence[Finding]]], sought: Sought) -> Baseline:
+    """The baseline in which what was found is known.
+
+    Entries of files that were not looked at, and of rules that were not, stay as they are.
+    """
+    looked, known = dict[str, str](), Counter[Entry]()
     for path, findings in files:
         name = relative(baseline.folder, path)
-        looked.add(name)
+        looked[name] = path
         known.update(_known_by(name, finding) for finding in findings)
-    kept = {e: n for e, n in baseline.known.items() if not _settled(baseline.folder, e.path, looked)}
+    kept = {e: n for e, n in baseline.known.items() if not _settled(baseline.folder, e, looked, sought)}
     return Baseline(baseline.folder, {**kept, **known})
 
 
@@ -125,7 +133,7 @@ def empty_baseline(path: str) -> Baseline:
 
 
 def _known_by(name: str, finding: Finding) -> Entry:
-    return Entry(name, finding.diagnostic.code.code, finding.diagnostic.message)
+    return Entry(name, *likeness(finding.diagnostic))
 
 
 def relative(folder: str, path: str) -> str:
@@ -136,9 +144,14 @@ def relative(folder: str, path: str) -> str:
         return path
 
 
-def _settled(folder: str, path: str, looked: Collection[str]) -> bool:
-    """Whether we know all about a file of the baseline: it was looked at, or is not there any more."""
-    return path in looked or not os.path.lexists(os.path.join(folder, path))
+def _settled(folder: str, entry: Entry, looked: Mapping[str, str], sought: Sought) -> bool:
+    """Whether we know if an entry still holds: its finding was sought in its file, or the file is not there any more.
+
+    looked: the files that were looked at, by their names in the baseline.
+    """
+    if entry.path in looked:
+        return sought(looked[entry.path], entry.code)
+    return not os.path.lexists(os.path.join(folder, entry.path))
 
 
 def _folder(path: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -11,7 +11,7 @@ from nnlang.codes import shapes, syntax
 from nnlang.definition import Checked, meaning
 from nnlang.diagnostics import Diagnostic, Report, Stop, at
 from nnlang.job import check_job
-from nnlang.linting.settings import Settings
+from nnlang.linting.settings import LEVELS, Settings
 from nnlang.linting.suppress import suppressed
 from nnlang.network import DataFacts, Footprint, Network, Training
 from nnlang.rules import CHECKS, RULES
@@ -23,7 +23,6 @@ from nnlang.syntax import DEFAULTS, Limits, Node, ObjectNode, read
 
 MOST = 1_000  # findings of one text
 EXAMPLES, ENTRIES = 100_000, 150  # of data sets that are not at hand, and of their rows: like MovieLens 20M
-WIDE = 10_000  # units from which nobody stores dense rows
 
 
 @dataclass(frozen=True)
@@ -40,39 +39,64 @@ def lint(
     data: Mapping[str, DataFacts] | None = None,
     saved: Saved | None = None,
     limits: Limits = DEFAULTS,
+    *,
+    most: int | None = MOST,
 ) -> list[Finding]:
     """Everything to say about a definition's or a job's text, in the order of its places; nothing is raised.
 
-    data: facts of the data sets at hand; saved: a model that the definition should go on from.
+    data: facts of the data sets at hand; saved: a model that the definition should go on from; most: findings that are
+    told, the gravest ones, before "and so many more".
     """
-    settings = settings or Settings()
-    checked = _read(source, data or {}, limits)
-    found = [*checked.report.diagnostics, *_ruled(checked, settings, data or {}, saved)]
+    settings, data = settings or Settings(), data or {}
+    checked = _read(source, data, limits)
+    found = [*checked.report.diagnostics, *_ruled(checked, settings, data, saved)]
     if settings.strict:
         found += [Diagnostic(syntax.STRICT_COMMENT, at(source, comment.span)) for comment in checked.comments]
     chosen = _chosen(source.name, found, settings)
-    left = _chosen(source.name, suppressed(source, checked.comments, chosen, settings), settings)
+    facts = {"data": bool(data), "memory": settings.memory, "saved": saved, "strict": settings.strict}
+    known = {need for need, given in facts.items() if given}
+    told = suppressed(source, checked.comments, chosen, lambda prefix: _looked_for(prefix, checked, settings, known))
+    left = _chosen(source.name, told, settings)
+    if checked.network is None and not any(RULES[d.code.code].code.severity == "error" for d in chosen):
+        left += _why_unread(source.name, found, settings)
     report = Report()
     report.diagnostics += left
-    return [_finding(d, checked.root) for d in _capped(source, report.sorted())]
+    sorted_ = report.sorted()
+    return [_finding(d, checked.root) for d in (sorted_ if most is None else _capped(sorted_, most))]
+
+
+def _looked_for(prefix: str, checked: Checked, settings: Settings, known: Set[str]) -> bool:
+    """Whether all rules whose codes begin so were applied to the text: those that are on, with the facts they need."""
+    if checked.network is None:
+        return False
+    rules = [rule for code, rule in RULES.items() if code.startswith(prefix)]
+    wanted = [rule for rule in rules if settings.takes(rule.code.code)]
+    ignored = any(prefix.startswith(p) or p.startswith(prefix) for p in settings.ignored_in(checked.source.name))
+    on = wanted and all(rule in wanted for rule in rules if rule.default)
+    return bool(on) and not ignored and all(rule.needs in ("", *known) for rule in wanted)
+
+
+def _why_unread(name: str, found: Iterable[Diagnostic], settings: Settings) -> list[Diagnostic]:
+    """The first error of a definition without a meaning, though its code was not selected: no rule saw the text."""
+    refused = (*settings.ignore, *settings.ignored_in(name))
+    errors = [d for d in found if d.code.severity == "error" and not d.code.code.startswith(refused)]
+    return errors[:1]
 
 
 def _read(source: Source, data: Mapping[str, DataFacts], limits: Limits) -> Checked:
     """The text as a definition; as a job where it is one."""
     report = Report()
     document = read(source, report, limits)
-    if document.root is None or not is_job(document.root):
-        return meaning(source, document, report, data, need_shapes=bool(data), limits=limits)
+    if not isinstance(document.root, ObjectNode) or not is_job(m.name.value for m in document.root.members):
+        return meaning(source, document, report, data, need_shapes=False, limits=limits)
     report = Report()
     check_job(source, report, limits)
     return Checked(source, None, None, {}, report, document.comments, document.root)
 
 
-def is_job(root: Node) -> bool:
-    """Whether a text is a job file: it has keys of a job that a definition has not, and no Layers."""
-    if not isinstance(root, ObjectNode):
-        return False
-    names = {m.name.value.lower() for m in root.members}
+def is_job(keys: Iterable[str]) -> bool:
+    """Whether a text with these keys is a job file: it has some of a job that a definition has not, and no Layers."""
+    names = {key.lower() for key in keys}
     return "layers" not in names and bool(names & _JOB_KEYS)
 
 
@@ -91,8 +115,8 @@ def _ruled(
     told = {**checked.training, **({"batch": batch} if batch else {})}
 
     @cache
-    def footprint() -> Footprint | None:
-        return _footprint(network, told)
+    def footprint(batch: int | None) -> Footprint | None:
+        return _footprint(network, {**told, **({"batch": batch} if batch else {})})
 
     definition, training = checked.definition, checked.training
     subject = Subject(definition, network, training, data, settings.memory, saved, footprint, checked.root)
@@ -126,9 +150,10 @@ def _with_data(network: Network) -> Network:
             sparse=True,
             boolean=True,
             entries=EXAMPLES * min(layer.units, ENTRIES),
+            assumed=True,
         )
         for layer in layers
-        if layer.dataset not in known and (layer.sparse or layer.units >= WIDE)
+        if layer.dataset not in known and network.taken_sparse(layer)
     }
     return replace(network, data=(*network.data, *assumed.values()))
 
@@ -148,11 +173,13 @@ def _chosen(name: str, found: Iterable[Diagnostic], settings: Settings) -> list[
     ]
 
 
-def _capped(source: Source, found: list[Diagnostic]) -> list[Diagnostic]:
-    if len(found) <= MOST:
+def _capped(found: list[Diagnostic], most: int) -> list[Diagnostic]:
+    if len(found) <= most:
         return found
-    more = Diagnostic(shapes.MORE_FINDINGS, found[MOST].place, {"count": len(found) - MOST})
-    return [*found[:MOST], more]
+    places = sorted(range(len(found)), key=lambda i: -LEVELS.index(found[i].code.severity))  # stable: first come
+    kept = sorted(places[:most])
+    more = Diagnostic(shapes.MORE_FINDINGS, found[places[most]].place, {"count": len(found) - most})
+    return [*(found[i] for i in kept), more]
 
 
 def _finding(d: Diagnostic, root: Node | None) -> Finding:

@@ -22,6 +22,8 @@ FORMS: tuple[Form, ...] = ("text", "json", "jsonl", "github", "gitlab", "sarif",
 TABLES: Mapping[str, tuple[str, ...]] = {"nnlang.toml": ("lint",), "pyproject.toml": ("tool", "nnlang", "lint")}
 _PREFIX = re.compile(r"NN\d{0,3}")
 _SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?) *(?:([KMGT])(i?)B?|B)?", re.IGNORECASE | re.ASCII)
+_NEVER = ("none", "never", "off", "no", "false")
+_LEAST = 1_000_000  # bytes, of a number without a unit
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 # Python's own reader takes minutes for one key of 100,000 parts.
 _LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){64}""")
@@ -34,7 +36,8 @@ SELECTORS = 'a list of codes or their beginnings, such as ["NN5", "NN301"]'
 class Config:
     """What a configuration file says: its path, and the values of its keys, those alone that are written.
 
-    Paths are as seen from where the command runs. Sizes are bytes.
+    Paths are as seen from where the command runs; globs are to be seen from `folder`, a key that is always there.
+    Sizes are bytes.
     """
 
     path: str | None = None
@@ -230,32 +233,46 @@ def _seen_from_here(values: dict[str, Any], folder: str) -> dict[str, Any]:
         values["baseline"] = os.path.join(folder, values["baseline"])
     if "data" in values:
         values["data"] = tuple(os.path.join(folder, path) for path in values["data"])
-    return values
+    return {**values, "folder": folder or "."}
 
 
 def selector(text: object) -> str:
-    """A code or the beginning of one, `NN5` or `NN502`; raises `UnfitError` where no code begins so."""
+    """A code or the beginning of one: `NN5`, `nn502`, or `unused-layer`, the name of the finding.
+
+    Raises `UnfitError` where no code begins so and no finding has this name.
+    """
     if not isinstance(text, str):
         raise UnfitError(text, "it is no text", SELECTORS)
-    if not _PREFIX.fullmatch(text) or not any(code.startswith(text) for code in catalogue()):
+    found = _names().get(text.lower(), text.upper())
+    if not _PREFIX.fullmatch(found) or not any(code.startswith(found) for code in catalogue()):
         raise UnfitError(text, "no code begins so", SELECTORS, codes.UNKNOWN_RULE)
-    return text
+    return found
+
+
+def _names() -> dict[str, str]:
+    return {code.name: code.code for code in catalogue().values()}
 
 
 def near_code(word: str) -> str | None:
     """The question which code was meant: one by its letters, or by the name of its finding; None where none is near."""
-    names = {code.name: code.code for code in catalogue().values()}
-    if word in names:
-        return f"did you mean `{names[word]}`, the code of {word}?"
+    names = _names()
     families = dict.fromkeys(code[:length] for code in catalogue() for length in (2, 3, 4))
-    near = closest(word, (*catalogue(), *families))
+    near = closest(word.upper(), (*catalogue(), *families))
     return f"did you mean `{near}`?" if near else did_you_mean(word, names)
 
 
 def size(value: object) -> int:
-    """Bytes of `24GB` (powers of 1000), `24GiB` (powers of 1024), `80G` (as GB) or a plain number of bytes."""
+    """Bytes of `24GB` (powers of 1000), `24GiB` (powers of 1024), `80G` (as GB) or a plain number of bytes.
+
+    A plain number below a megabyte is none: it was meant in another unit.
+    """
+    if isinstance(value, int) and 0 < value < _LEAST and value is not True:
+        meant = f'"{value}GB"' if value < 1_000 else f'"{value}MB"'
+        raise UnfitError(str(value), "it has no unit, and no device has so few bytes", meant)
     if isinstance(value, int) and 0 < value < 2**63 and value is not True:
         return value
+    if isinstance(value, str) and (plain := value.strip()).isascii() and plain.isdigit() and len(plain) < 19:
+        return size(int(plain))
     found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise UnfitError(value, "it is no amount of memory", SIZES)
@@ -269,6 +286,8 @@ def size(value: object) -> int:
 
 def level(value: object) -> str:
     """A severity; raises `UnfitError` for another word."""
+    if isinstance(value, str) and value.lower() in _NEVER:
+        raise UnfitError(value, "it takes error, warning, note", '"error", the highest; below it nothing fails')
     return _one_of(value, LEVELS[::-1])
 
 

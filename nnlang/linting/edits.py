@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from nnlang.linting.check import Finding
 from nnlang.rules.rule import Edit, Fix
 from nnlang.source import Source
 
 ROUNDS = 20  # a fix may show the next finding; a text of mistakes upon mistakes ends all the same
+SINGLES = 20  # guesses that are tried one by one where all together set the text back
 
 
 def edited(text: str, fixes: Iterable[Fix]) -> str:
@@ -44,30 +45,50 @@ def mended(
 ) -> tuple[Source, list[Finding]]:
     """The source with everything mended that can be, and the findings that were; `look` lints a source.
 
-    A round of fixes that sets a text back is not kept.
+    Of a round of fixes that sets the text back, only a part is kept that does not.
     """
     done: list[Finding] = []
     found = look(source)
     for _ in range(ROUNDS):
         able = apart(f for f in found if f.fix is not None and (f.fix.safe or unsafe))
-        text = edited(source.text, [f.fix for f in able if f.fix is not None])
-        if not able or text == source.text:
+        step = next(filter(None, (_step(source, found, some, look) for some in _attempts(able))), None)
+        if step is None:
             break
-        after = Source(source.name, text)
-        again = look(after)
-        if set_back(found, again):
-            break
-        source, found, done = after, again, [*done, *able]
+        source, found, some = step
+        done += some
     return source, done
 
 
-def set_back(before: Sequence[Finding], after: Sequence[Finding]) -> bool:
-    """Whether a text has errors of an earlier phase than it had before, or more errors of the same phase.
+def _attempts(able: list[Finding]) -> Iterator[list[Finding]]:
+    """What to try together: everything; what is safe; then guesses one at a time."""
+    guesses = [f for f in able if f.fix is not None and not f.fix.safe]
+    yield able
+    if guesses and len(able) > 1:
+        yield [f for f in able if f not in guesses]
+        yield from ([f] for f in guesses[:SINGLES])
+
+
+def _step(
+    source: Source, found: Sequence[Finding], some: list[Finding], look: Callable[[Source], Sequence[Finding]]
+) -> tuple[Source, Sequence[Finding], list[Finding]] | None:
+    """The source after some fixes, what is found in it then, and the fixes; None if it is the same or set back."""
+    text = edited(source.text, [f.fix for f in some if f.fix is not None])
+    if text == source.text:
+        return None
+    after = Source(source.name, text)
+    again = look(after)
+    guessed = any(f.fix is not None and not f.fix.safe for f in some)
+    return None if set_back(found, again, guessed=guessed) else (after, again, some)
+
+
+def set_back(before: Sequence[Finding], after: Sequence[Finding], *, guessed: bool = True) -> bool:
+    """Whether a text has errors of an earlier phase than it had before, or after a guess more errors of the same phase.
 
     More errors of a later phase are no step back: a text that can be read at last shows what is wrong with its keys.
+    Nor are more of the same after a safe fix: the right name of an object shows what is wrong inside it.
     """
     (first, count), (phase, left) = _standing(before), _standing(after)
-    return phase < first or (phase == first and left > count)
+    return phase < first or (guessed and phase == first and left > count)
 
 
 def _standing(found: Sequence[Finding]) -> tuple[str, int]:

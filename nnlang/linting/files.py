@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,9 @@ from nnlang.diagnostics import Stop, stop
 SUFFIXES = (".json", ".lndl")  # of definitions in folders
 STDIN = "-"
 _MAGIC = re.compile(r"[*?[]")
+_OTHER_NAMES = "name files of other kinds one by one, or by a glob in quotes such as 'nets/*.txt'"
+_GLOBS = "`*` stands for a part of one name, `**` for any folders; hidden files are matched only where the glob says so"
+_ABOVE = re.compile(r"^(\.\./)+")
 
 
 class _Found(NamedTuple):
@@ -25,19 +28,27 @@ class _Found(NamedTuple):
     rank: int
 
 
+class PassedOver(NamedTuple):
+    """What is passed over in folders: globs, the folder that they are seen from, and files by their real paths."""
+
+    globs: Sequence[str] = ()
+    folder: str = "."
+    files: Collection[str] = ()
+
+
 def definitions(
-    paths: Iterable[str | os.PathLike[str]], exclude: Sequence[str] = (), command: str = "lint"
+    paths: Iterable[str | os.PathLike[str]], exclude: PassedOver | None = None, command: str = "lint"
 ) -> Iterator[Path]:
     """The files that some paths mean, sorted, each once whatever its names; `-` is left for the reader as it is.
 
     A folder means every *.json and *.lndl below it, a glob what it matches (`**`: any folders). Hidden files and
-    folders, those that a glob of `exclude` matches, and folders behind links are passed over, unless they are named.
+    folders, what `exclude` says, and folders behind links are passed over, unless they are named.
     What does not exist, or cannot be looked into, is given back by its name: reading it says why. Raises `Stop`
     (NN704) for a folder or a glob in which there is nothing, with the words of `command`.
     """
     found: dict[str, _Found] = {}
     for path in [os.fspath(p) for p in paths]:
-        for file in _meant(path, exclude, command):
+        for file in _meant(path, exclude or PassedOver(), command):
             known = found.get(file.real)
             if known is None or (file.rank, Path(file.path).parts) < (known.rank, Path(known.path).parts):
                 found[file.real] = file
@@ -50,32 +61,46 @@ def matches(path: str, glob: str) -> bool:
     return any(fnmatchcase(path, p) for p in (pattern, f"*/{pattern}", f"{pattern}/*", f"*/{pattern}/*"))
 
 
-def _meant(path: str, exclude: Sequence[str], command: str) -> Iterator[_Found]:
+def seen_from(folder: str, path: str) -> str:
+    """A path as globs are held against it: from a folder, with forward slashes, so that no folder above it counts.
+
+    Of a file elsewhere it is what leads to it from the nearest folder above both.
+    """
+    try:
+        shown = os.path.relpath(path, folder)
+    except (OSError, ValueError):  # the current folder has been removed, another drive, or no name of a file
+        shown = path
+    plain = shown.replace(os.sep, "/")
+    return _ABOVE.sub("", plain)
+
+
+def _meant(path: str, exclude: PassedOver, command: str) -> Iterator[_Found]:
     """What one argument means."""
     if path == STDIN:
         yield _Found(path, path, 0)
     elif os.path.isdir(path):
-        yield from _some(_walk(path, exclude), f"no file *.json or *.lndl in `{path}`", exclude, command)
+        reason = f"no file *.json or *.lndl in `{path}`"
+        yield from _some(_walk(path, exclude), reason, _OTHER_NAMES, exclude, command)
     elif _MAGIC.search(path) and not os.path.lexists(path):
-        yield from _some(_matched(path, exclude), f"no file matches `{path}`", exclude, command)
+        yield from _some(_matched(path, exclude), f"no file matches `{path}`", _GLOBS, exclude, command)
     else:
         yield _Found(path, real_path(path), 0)
 
 
-def _some(found: Iterator[_Found], reason: str, exclude: Sequence[str], command: str) -> Iterator[_Found]:
+def _some(found: Iterator[_Found], reason: str, help: str, exclude: PassedOver, command: str) -> Iterator[_Found]:
     """What is found, which must be something."""
     first = next(found, None)
     if first is None:
-        raise _nothing(reason + (" that `exclude` does not pass over" if exclude else ""), command)
+        raise _nothing(reason + (" that `exclude` does not pass over" if exclude.globs else ""), help, command)
     yield first
     yield from found
 
 
-def _nothing(reason: str, command: str) -> Stop:
-    return stop(codes.BAD_USAGE, reason=reason, command=command)
+def _nothing(reason: str, help: str, command: str) -> Stop:
+    return stop(codes.BAD_USAGE, reason=reason, command=command, help=help)
 
 
-def _walk(top: str, exclude: Sequence[str]) -> Iterator[_Found]:
+def _walk(top: str, exclude: PassedOver) -> Iterator[_Found]:
     """The definitions below a folder."""
     todo = [(top, real_path(top))]
     while todo:
@@ -94,11 +119,13 @@ def _walk(top: str, exclude: Sequence[str]) -> Iterator[_Found]:
             inside = os.path.join(real, entry.name)
             if is_folder:
                 todo.append((path, inside))
-            else:
-                yield _Found(path, real_path(path) if is_link else inside, 2 if is_link else 1)
+                continue
+            target = real_path(path) if is_link else inside
+            if target not in exclude.files:
+                yield _Found(path, target, 2 if is_link else 1)
 
 
-def _matched(glob: str, exclude: Sequence[str]) -> Iterator[_Found]:
+def _matched(glob: str, exclude: PassedOver) -> Iterator[_Found]:
     """What a glob matches: files of any suffix, and the definitions in folders."""
     drive, rest = os.path.splitdrive(glob)
     start = drive + ("/" if rest.startswith("/") else "")
@@ -115,8 +142,8 @@ def _matched(glob: str, exclude: Sequence[str]) -> Iterator[_Found]:
             continue
         elif os.path.isdir(path):
             yield from _walk(path, exclude)
-        else:
-            yield _Found(path, real_path(path), 2 if os.path.islink(path) else 1)
+        elif (real := real_path(path)) not in exclude.files:
+            yield _Found(path, real, 2 if os.path.islink(path) else 1)
 
 
 def _step(path: str, left: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -159,9 +186,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _excluded(path: str, is_folder: bool, exclude: Sequence[str]) -> bool:
-    plain = path.replace(os.sep, "/").removeprefix("./")
-    return any(matches(plain, glob) or (is_folder and matches(plain + "/", glob)) for glob in exclude)
+def _excluded(path: str, is_folder: bool, exclude: PassedOver) -> bool:
+    if not exclude.globs:
+        return False
+    plain = seen_from(exclude.folder, path)
+    return any(matches(plain, glob) or (is_folder and matches(plain + "/", glob)) for glob in exclude.globs)
 
 
 def _hidden(name: str) -> bool:

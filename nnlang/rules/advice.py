@@ -81,6 +81,7 @@ ROWS = (
             "top",
             data=(DataFacts("gl_input", 100, 64, sparse=True, boolean=True), _DENSE[1]),
         ),
+        needs="data",
     ),
     Rule(
         codes.LONE_PENALTY,
@@ -107,6 +108,7 @@ ROWS = (
         good=Example(f'{_INPUT}, "Sparse": true', "input"),
         fix=fixes.remove_key_unsafely,
         safe=False,
+        needs="data",
     ),
     Rule(
         codes.NO_EFFECT,
@@ -122,13 +124,15 @@ ROWS = (
         "The definition sets parameters of something that it does not use: those of ScaledMarginalCrossEntropy while "
         "the ErrorFunction is another (CrossEntropy where none is written), or those of LRN without a pooling layer of "
         "that Function. Writing parameters does not choose what they belong to. Write that ErrorFunction or Function "
-        "if it is meant, or remove the parameters.",
+        "if it is meant, or remove the parameters. The fix writes the ErrorFunction where there is none, else it "
+        "removes them.",
         bad=Example('"ScaledMarginalCrossEntropy": { "oneScale": 30.0 }', "top"),
         good=Example(
             '"ErrorFunction": "ScaledMarginalCrossEntropy",\n  "ScaledMarginalCrossEntropy": { "oneScale": 30.0 }',
             "top",
         ),
-        fix=fixes.remove_key,
+        fix=mending.take_effect,
+        safe=False,
     ),
     Rule(
         codes.EVEN_KERNEL,

@@ -57,9 +57,48 @@ _SIGNS = (
     ),
     Rule(
         codes.NAME_EXPECTED,
-        "Inside `{ }` only pairs of a name in double quotes and a value may stand. Most often the object before was "
-        "not closed, so that the next layer seems to begin inside it: the help says where that object opened. The fix "
-        "closes it there; check that no other bracket is missing.",
+        "Inside `{ }` only pairs of a name in double quotes and a value may stand: a number, true, false or null is no "
+        "name, and a value without a name says nothing. As a rule a name was left out or lost its quotes, or a list of "
+        "values was put into `{ }` instead of `[ ]`. Write the name that the value belongs to.",
+        bad=Example("1: 0.0001", "top"),
+        good=Example('"Decay": 0.0001', "top"),
+    ),
+    Rule(
+        codes.UNEXPECTED,
+        "A colon binds a value to a name, and only inside `{ }` are there names: in a list `[ ]` stand values alone, "
+        "each of which may be an object. Either the brackets are of the wrong kind, or braces around the pair are "
+        "missing, or a comma or a quote before it is lost.",
+        bad=Example('"Decay": 0.0001: 1', "top"),
+        good=Example('"Decay": 0.0001', "top"),
+    ),
+    Rule(
+        codes.WRONG_BRACKET,
+        "Brackets close in the opposite order of their opening, each with its own kind: what `[` opened ends with `]`. "
+        "With the other kind in this place everything else in the text matches; that is what the fix writes. Where no "
+        "single bracket explains the text, this finding has no fix, tells where the one that is open begins, and no "
+        "others about brackets are given after it, since they would be guesses.",
+        bad=Example('"Denoising": { "p": 0.2 ]', "top"),
+        good=Example('"Denoising": { "p": 0.2 }', "top"),
+        fix=repairs.other_bracket,
+        safe=False,
+    ),
+    Rule(
+        codes.UNCLOSED_BRACKET,
+        "The text is over and this bracket is still open, and no line before the end looks like the place where it "
+        "should be closed; or it is one of two in a row of which only one is closed, and then the fix removes it. Look "
+        "at the end of the file, which may have been cut off when it was copied, and at the indentation near the "
+        "place.",
+        bad=Example(_BEGUN.replace("[", "[[") + "  ]\n}\n"),
+        good=Example(_BEGUN + "  ]\n}\n"),
+        fix=repairs.remove_surplus,
+        safe=False,
+    ),
+    Rule(
+        codes.MISSING_CLOSER,
+        "A bracket that was opened is not closed before something that cannot stand inside it: a name with a colon in "
+        "a list, the next layer inside a layer, or a line that is indented like the one on which it was opened. The "
+        "place is the one where everything else in the text matches, its indentation too; look at it before you take "
+        "the fix, which writes the bracket there.",
         bad=Example(
             '{ "Kind": "Input", "N": 8, "DataSet": "gl_input",\n'
             '    { "Kind": "Output", "N": 8, "DataSet": "gl_output" }',
@@ -70,33 +109,44 @@ _SIGNS = (
             '    { "Kind": "Output", "N": 8, "DataSet": "gl_output" }',
             "layers",
         ),
-        fix=repairs.close_object,
+        fix=repairs.close_bracket,
         safe=False,
     ),
     Rule(
-        codes.UNEXPECTED,
-        "A colon binds a value to a name, and only inside `{ }` are there names: in a list `[ ]` stand values alone, "
-        "each of which may be an object. Either the brackets are of the wrong kind, or braces around the pair are "
-        "missing, or a comma or a quote before it is lost.",
+        codes.MISSING_OPENER,
+        "A pair of a name and a value stands where only an object may stand, or several values where there is room "
+        "for one, and a bracket that would close them follows: the one that opens them is missing. The fix writes it "
+        "at the place that the message shows.",
+        bad=Example('"Denoising": "p": 0.2 }', "top"),
+        good=Example('"Denoising": { "p": 0.2 }', "top"),
+        fix=repairs.open_bracket,
+        safe=False,
+    ),
+    Rule(
+        codes.WRONG_OPENER,
+        "Pairs of a name and a value stand in `{ }`, values without names in `[ ]`, and here the brackets are of the "
+        "other kind than what they hold. Layers is a list of objects: `[` once around all, `{` around each. The fix "
+        "writes the other kind at both ends.",
         bad=Example('"Denoising": [ "p": 0.2 ]', "top"),
         good=Example('"Denoising": { "p": 0.2 }', "top"),
+        fix=repairs.other_brackets,
+        safe=False,
     ),
     Rule(
-        codes.WRONG_BRACKET,
-        "Brackets close in the opposite order of their opening, each with its own kind: what `[` opened ends with `]`. "
-        "Whether this bracket is of the wrong kind, or one before it is missing, the text does not say, so there is no "
-        "fix; the message tells where the one that is open begins. After this finding no others about brackets are "
-        "given, since they would be guesses.",
-        bad=Example('"Denoising": { "p": 0.2 ]', "top"),
-        good=Example('"Denoising": { "p": 0.2 }', "top"),
-    ),
-    Rule(
-        codes.UNCLOSED_BRACKET,
-        "The text is over and this bracket is still open. It is the innermost one, which is not always the one that "
-        "was forgotten: if an inner bracket is missing, those further out were used up in its place. Look at the "
-        "indentation near the place, or at the end of the file, which may have been cut off when it was copied.",
-        bad=Example(_BEGUN),
-        good=Example(_BEGUN + "  ]\n}\n"),
+        codes.EARLY_BRACKET,
+        "After the end of a list one more object without a name follows, which cannot stand there: as a rule a layer "
+        "was added at the end and got behind the `]` of Layers. The fix moves the bracket to the end of what follows; "
+        "to give the object a name instead is the other way.",
+        bad=Example(
+            '{\n  "Layers": [\n    { "N": 8, "DataSet": "gl_input" }\n  ],\n'
+            '    { "N": 8, "DataSet": "gl_output" },\n  "Decay": 0.0001\n}\n',
+        ),
+        good=Example(
+            '{\n  "Layers": [\n    { "N": 8, "DataSet": "gl_input" },\n'
+            '    { "N": 8, "DataSet": "gl_output" }\n  ],\n  "Decay": 0.0001\n}\n',
+        ),
+        fix=repairs.late_bracket,
+        safe=False,
     ),
     Rule(
         codes.TEXT_ENDS,
@@ -152,6 +202,7 @@ _SIGNS = (
         bad=Example('// slower by and by\n  "Decay": 0.0001', "top", strict=True),
         good=Example('"Decay": 0.0001', "top", strict=True),
         fix=repairs.without_comment,
+        needs="strict",
     ),
 )
 _AMOUNTS = (

@@ -134,9 +134,9 @@ _NUMBERS = (
     Rule(
         codes.CONSTANT_INIT,
         "The scheme Constant gives every weight the same value, Scale. DSSTNE took -Scale, because a sign slipped, so "
-        "the same definition begins elsewhere in the two. It matters little, as equal weights are a poor beginning "
-        "anyway: all units of the layer learn the same. Use a scheme that draws, such as Xavier, or turn the sign of "
-        "Scale to repeat a run of DSSTNE.",
+        "the same definition begins elsewhere in the two. Equal weights are a poor beginning in any case: where those "
+        "behind them are equal as well, all units of the layer learn the same. Use a scheme that draws, such as "
+        "Xavier, or turn the sign of Scale to repeat a run of DSSTNE.",
         bad=Example(f'{_HIDDEN}, "WeightInit": {{ "Scheme": "Constant", "Scale": 0.01 }}', "hidden"),
         good=Example(f'{_HIDDEN}, "WeightInit": {{ "Scheme": "Xavier" }}', "hidden"),
     ),

@@ -26,12 +26,19 @@ def tool_names(subject: Subject) -> Iterator[Diagnostic]:
             yield Diagnostic(codes.TOOL_NAMES, subject.place(written.dataset.span), {**facts, "remedy": remedy})
 
 
+_MORE = {
+    Optimizer.ADAM: "; its library's Adam has no running mean of squares (mu1 0)",
+    Optimizer.NESTEROV: "; its job files take Nesterov",
+}
+
+
 def optimizers(subject: Subject) -> Iterator[Diagnostic]:
     """Training that DSSTNE would do otherwise."""
     training = subject.definition.training
     if training and training.optimizer and training.optimizer.value is not Optimizer.SGD:
         name = next(o.spelling for o in schema.OPTIMIZER.options if o.value is training.optimizer.value)
-        yield Diagnostic(codes.OPTIMIZER, subject.place(training.optimizer.span), {"optimizer": name})
+        facts = {"optimizer": name, "more": _MORE.get(training.optimizer.value, "")}
+        yield Diagnostic(codes.OPTIMIZER, subject.place(training.optimizer.span), facts)
 
 
 def dropout_masks(subject: Subject) -> Iterator[Diagnostic]:
@@ -44,7 +51,7 @@ def dropout_masks(subject: Subject) -> Iterator[Diagnostic]:
 def analog_inputs(subject: Subject) -> Iterator[Diagnostic]:
     """Sparse inputs with values (dsstne.md 4.3)."""
     for written, layer in subject.layers(Kind.INPUT):
-        facts = subject.network.facts(layer)
+        facts = subject.measured(layer)
         if facts and facts.sparse and not facts.boolean:
             yield Diagnostic(codes.ANALOG_INPUT, subject.place(written.head), {"name": layer.name})
 
@@ -105,8 +112,9 @@ ROWS = (
     ),
     Rule(
         codes.OPTIMIZER,
-        "DSSTNE's train uses SGD whatever is written; only its library knows the others, and forgets their state with "
-        "every epoch. nnlang runs what is written and keeps the state, so errors by epoch cannot be compared.",
+        "DSSTNE's train uses SGD whatever is written; its job files take Nesterov too, its library all of them, and "
+        "both forget their state with every epoch. nnlang runs what is written and keeps the state, so errors by epoch "
+        "cannot be compared.",
         bad=Example('"TrainingParameters": { "Optimizer": "Adam" }', "top"),
         good=Example('"TrainingParameters": { "Optimizer": "SGD" }', "top"),
         check=optimizers,
@@ -130,6 +138,7 @@ ROWS = (
         bad=Example('"Name": "AE"', "top", data=(_VALUES, _TARGETS)),
         good=Example('"Name": "AE"', "top", data=(_SIGNALS, _TARGETS)),
         check=analog_inputs,
+        needs="data",
     ),
     Rule(
         codes.OUR_KEY,

@@ -7,15 +7,15 @@ import unicodedata
 
 from nnlang import schema
 from nnlang.diagnostics import Diagnostic
-from nnlang.rules.fixes import place, remove_key_unsafely, unquote_where_told
+from nnlang.rules.fixes import place, remove_key, remove_key_unsafely, unquote_where_told
 from nnlang.rules.members import member_at
 from nnlang.rules.rule import Edit, Fix
 from nnlang.schema import Table
-from nnlang.syntax import Node, NullNode
+from nnlang.schema.foreign import foreign_key
+from nnlang.syntax import Node
 
+_MEMBERS = 200  # of an object; more than any table has keys, so what a longer one means is not for a fix to say
 _TABLES = {table.what: table for table in (*schema.TABLES, schema.JOB, schema.PREDICTION)}
-# Names that other tools give to keys of ours, and ours (see the reasons in schema.TRAINING).
-_CALLED = {"learningrate": "Alpha", "batchsize": "MiniBatch", "weightdecay": "Lambda", "momentum": "Mu"}
 
 
 def respell(d: Diagnostic, root: Node | None) -> Fix | None:
@@ -31,46 +31,33 @@ def respell(d: Diagnostic, root: Node | None) -> Fix | None:
 
 
 def _has(d: Diagnostic, root: Node | None, table: Table, name: str) -> bool:
-    """Whether the object that holds a finding's key has another key already, in any of its spellings."""
+    """Whether the object that holds a finding's key has another key already, in any spelling, or by a foreign name."""
     found = member_at(root, place(d)[1])
     key = table.find(name)
-    return found is not None and any(table.find(m.name.value) is key for m in found[0].members)
-
-
-def call_by_our_name(d: Diagnostic, root: Node | None) -> Fix | None:
-    """The key that other tools call otherwise; else without the key, which nothing here answers to. Never safe."""
-    _, span, text = place(d)
-    name, table = _CALLED.get(text[1:-1].lower()), _TABLES.get(str(d.facts["what"]))
-    if name is None or table is None or table.find(name) is None:
-        return remove_key_unsafely(d, root)
-    if _has(d, root, table, name):
-        return None
-    return Fix(f"write `{name}`", (Edit(span, json.dumps(name)),), safe=False)
+    if found is None or len(found[0].members) > _MEMBERS:
+        return True
+    others = [m.name.value for m in found[0].members if m is not found[1]]
+    foreign = (row.called for word in others if (row := foreign_key(table, word)) and row.called)
+    return any(table.find(word) is key for word in (*others, *foreign))
 
 
 def remove_second(d: Diagnostic, root: Node | None) -> Fix | None:
-    """Without a key that is written twice; safe where both say the same."""
-    fix = remove_key_unsafely(d, root)
+    """Without a key that is written twice, where both say the same; which of two values is meant nobody can know."""
     source, span, _ = place(d)
     found = member_at(root, span)
-    if fix is None or found is None:
-        return fix
-    first = next((m for m in found[0].members if _position(d, m.name.span.start) == d.facts["first"]), None)
-    values = [source.text[m.value.span.start : m.value.span.end] for m in (found[1], first) if m]
-    return Fix(fix.title, fix.edits, safe=len(values) == 2 and values[0] == values[1])
+    first = (
+        next((m for m in found[0].members if _position(d, m.name.span.start) == d.facts["first"]), None)
+        if found
+        else None
+    )
+    if found is None or first is None:
+        return None
+    values = {source.text[m.value.span.start : m.value.span.end] for m in (found[1], first)}
+    return remove_key(d, root) if len(values) == 1 else None
 
 
 def _position(d: Diagnostic, start: int) -> str:
     return "{}:{}".format(*place(d)[0].position(start))
-
-
-def retype(d: Diagnostic, root: Node | None) -> Fix | None:
-    """A value without the quotes around it, where the finding says so; without a key whose value is null."""
-    bare = unquote_where_told(d, root)
-    if bare is not None:
-        return bare
-    found = member_at(root, place(d)[1])
-    return remove_key_unsafely(d, root) if found and isinstance(found[1].value, NullNode) else None
 
 
 def respell_value(d: Diagnostic, root: Node | None) -> Fix | None:

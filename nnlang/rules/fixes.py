@@ -7,6 +7,8 @@ import re
 
 from nnlang import schema
 from nnlang.diagnostics import Diagnostic
+from nnlang.directives import IGNORE
+from nnlang.network import LayerType
 from nnlang.rules.members import comment_at, item_at, member_at, named, without
 from nnlang.rules.rule import Edit, Fix
 from nnlang.source import Source, Span
@@ -24,8 +26,11 @@ def place(d: Diagnostic) -> tuple[Source, Span, str]:
 
 def rename(d: Diagnostic, root: Node | None) -> Fix | None:
     """The nearest name of a layer; never safe, since it decides where numbers flow."""
-    near = str(d.facts.get("near") or "")
-    return Fix(f"use layer `{near}`", (Edit(place(d)[1], _quoted(near)),), safe=False) if near else None
+    span, near = place(d)[1], str(d.facts.get("near") or "")
+    if listed := str(d.facts.get("listed") or ""):
+        text = listed if item_at(root, span) else f"[{listed}]"
+        return Fix(f"write [{listed}]", (Edit(span, text),), safe=False)
+    return Fix(f"use layer `{near}`", (Edit(span, _quoted(near)),), safe=False) if near else None
 
 
 def canonical_key(d: Diagnostic, root: Node | None) -> Fix | None:
@@ -48,6 +53,10 @@ def documented_value(d: Diagnostic, root: Node | None) -> Fix | None:
     typed = named(found[0], "type")
     if typed is None:
         return Fix('write "Hidden", "Type": "Pooling"', (Edit(span, '"Hidden", "Type": "Pooling"'),))
+    word = typed.value.value if isinstance(typed.value, StringNode) else ""
+    option = schema.LAYER_TYPE.find(word)
+    if option is None or option.value is not LayerType.POOLING:
+        return None
     edits = (Edit(span, '"Hidden"'), Edit(typed.value.span, '"Pooling"'))
     return Fix('write "Hidden", and "Pooling" as its Type', edits)
 
@@ -113,7 +122,6 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-_DIRECTIVE = re.compile(r"nnlang\s*:\s*ignore(?:-file)?\s*\[([^\]]*)\]")
 _LINE_END = re.compile(r"\r?\n")
 
 
@@ -121,12 +129,12 @@ def unsuppress(d: Diagnostic, root: Node | None) -> Fix | None:
     """A comment without the code that it suppresses for nothing; without the comment where that was all it named."""
     source, span, word = place(d)
     held = comment_at(source, root, span)
-    found = _DIRECTIVE.search(source.text, held.start, held.end) if held else None
-    if held is None or found is None or not found.start(1) <= span.start < found.end(1):
+    found = IGNORE.search(source.text, held.start, held.end) if held else None
+    if held is None or found is None or not found.start(2) <= span.start < found.end(2):
         return None
-    left = [w.strip() for w in found[1].split(",") if w.strip() != word]
+    left = [w.strip() for w in found[2].split(",") if w.strip() != word]
     if left:
-        return Fix(f"leave out {word}", (Edit(Span(*found.span(1)), ", ".join(left)),))
+        return Fix(f"leave out {word}", (Edit(Span(*found.span(2)), ", ".join(left)),))
     if source.text.startswith("/*", held.start):
         return None
     begin = source.text.rfind("\n", 0, held.start) + 1

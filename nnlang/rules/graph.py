@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from nnlang import ast
 from nnlang.codes import advice as codes
 from nnlang.diagnostics import Diagnostic
-from nnlang.legality import activation_spelling
 from nnlang.network import Activation, Kind, Layer, LayerType, Network
 from nnlang.rules.rule import Example, Rule, Subject
 from nnlang.source import Span
@@ -74,20 +73,22 @@ def _listed(layers: list[Layer]) -> str:
 
 
 def linear_stacks(subject: Subject) -> Iterator[Diagnostic]:
-    """Linear layers between two others that are no bottleneck: the product of two matrices that one could be."""
+    """Linear layers between others that are no bottleneck: the product of two matrices that one could be."""
     network = subject.network
     readers: dict[int, list[Layer]] = {}
     for source, target in _edges(network):
         readers.setdefault(source, []).append(network.layers[target])
+    owners = {w.owner for w in network.weights}
+    shared = {w.target for w in network.weights if w.owner is not None or w.index in owners}
     for written, layer in subject.layers(Kind.HIDDEN):
         after = readers.get(layer.index, [])
         if not (_plain_linear(layer) and written.activation and len(layer.sources) == 1 and after):
             continue
-        neighbours = [network.layers[layer.sources[0]], *after]
-        sized = all(x.units for x in (layer, *neighbours))
+        before = network.layers[layer.sources[0]]
+        sized = all(x.units for x in (layer, before, *after))
         dense = all(x.type is LayerType.FULLY_CONNECTED and layer.index in x.sources for x in after)
-        owned = all(w.owner is None and not _is_owner(network, w.index) for w in network.weights_into(layer))
-        if sized and dense and owned and layer.units >= min(x.units for x in neighbours):
+        narrower = layer.units < min(before.units, sum(x.units for x in after))
+        if sized and dense and layer.index not in shared and not narrower:
             place = subject.place(written.activation.span)
             yield Diagnostic(codes.LINEAR_STACK, place, {"name": layer.name})
 
@@ -95,10 +96,6 @@ def linear_stacks(subject: Subject) -> Iterator[Diagnostic]:
 def _plain_linear(layer: Layer) -> bool:
     held = layer.dropout or layer.batch_normalization or layer.weight_norm or layer.sparseness or layer.skips
     return layer.activation is Activation.LINEAR and layer.type is LayerType.FULLY_CONNECTED and not held
-
-
-def _is_owner(network: Network, index: int) -> bool:
-    return any(w.owner == index for w in network.weights)
 
 
 def deep_sigmoids(subject: Subject) -> Iterator[Diagnostic]:
@@ -113,7 +110,7 @@ def deep_sigmoids(subject: Subject) -> Iterator[Diagnostic]:
     for written, layer in subject.layers(Kind.HIDDEN):
         count = run.get(layer.index, 0)
         if count >= _DEEP and layer.index not in longer:
-            facts = {"count": count, "activation": activation_spelling(layer.activation), "name": layer.name}
+            facts = {"count": count, "name": layer.name}
             yield Diagnostic(codes.DEEP_SIGMOID, subject.place(_activation_or_head(written)), facts)
 
 
@@ -164,8 +161,8 @@ ROWS = (
     Rule(
         codes.LINEAR_STACK,
         "Two matrices one after the other, with nothing that is not linear between them, are one matrix. A Linear "
-        "hidden layer is useful as a bottleneck, where it has fewer units than both its neighbours and so saves "
-        "weights; one that is as wide as a neighbour costs weights and time and can express nothing more.",
+        "hidden layer is useful as a bottleneck, where it has fewer units than its source and than all layers together "
+        "that read it, and so saves weights; one that is as wide costs weights and time and can express nothing more.",
         bad=Example(_chain('"N": 64, "Activation": "Linear"', last="H1"), "layers"),
         good=Example(_chain('"N": 64, "Activation": "Relu"', last="H1"), "layers"),
         check=linear_stacks,

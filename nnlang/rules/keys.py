@@ -14,8 +14,9 @@ _KEYS = (
     Rule(
         codes.UNKNOWN_KEY,
         "Every key must be one that the language knows where it stands; letter case makes no difference. A key that "
-        "nobody reads is worse than none: the author believes in a setting that does not exist. DSSTNE refuses unknown "
-        "keys too, without saying where.",
+        "nobody reads is worse than none: the author believes in a setting that does not exist. Names that other tools "
+        "give to the same thing are known, such as learning_rate for Alpha, and are told with ours. DSSTNE refuses "
+        "unknown keys too, without saying where.",
         bad=Example('"Denoisng": { "p": 0.2 }', "top"),
         good=Example('"Denoising": { "p": 0.2 }', "top"),
         fix=entries.respell,
@@ -43,23 +44,28 @@ _KEYS = (
         codes.DUPLICATE_KEY,
         "One object says the same key twice, perhaps in another letter case or by another of its names (Slope is "
         "ReluSlope). Only one can count: most JSON readers keep the last and say nothing, DSSTNE keeps the one that "
-        "sorts last by its letters. Decide which is meant. The fix removes the second; it counts as safe only where "
-        "both have the same value.",
-        bad=Example('"Name": "Hidden", "N": 128, "Activation": "LRelu", "Slope": 0.1, "ReluSlope": 0.2', "hidden"),
+        "sorts last by its letters. Decide which is meant. Where both have the same value, the fix removes the second.",
+        bad=Example('"Name": "Hidden", "N": 128, "Activation": "LRelu", "Slope": 0.1, "ReluSlope": 0.1', "hidden"),
         good=Example('"Name": "Hidden", "N": 128, "Activation": "LRelu", "ReluSlope": 0.1', "hidden"),
         fix=entries.remove_second,
-        safe=False,
     ),
     Rule(
         codes.UNSUPPORTED_KEY,
         "The key is known from DSSTNE's documents or from other tools, and no network can be built from it: DSSTNE "
-        "itself refuses it as unknown, or the same thing has another name here. It is told apart from a slip of "
-        "spelling so that the help can say what to write in its place. The fix renames it where there is a name of "
-        "ours, else it removes the key; look at what is left.",
-        bad=Example('"TrainingParameters": { "Epochs": 20, "LearningRate": 0.025 }', "top"),
-        good=Example('"TrainingParameters": { "Epochs": 20, "Alpha": 0.025 }', "top"),
-        fix=entries.call_by_our_name,
+        "itself refuses it as unknown, and nothing here has its meaning. It is told apart from a slip of spelling so "
+        "that the help can say what to do instead. The fix removes the key; look at what is left.",
+        bad=Example('"Name": "Hidden", "Source": "Input", "N": 128, "Padding": 1', "hidden"),
+        good=Example('"Name": "Hidden", "Source": "Input", "N": 128', "hidden"),
+        fix=fixes.remove_key_unsafely,
         safe=False,
+    ),
+    Rule(
+        codes.CONTRADICTION,
+        "The Kind Pooling, which DSSTNE's documents have, is short for a Hidden layer of the Type Pooling. Here the "
+        "layer has another Type as well, and which of the two counts is not for a reader to guess: a convolution has "
+        "weights, pooling has none. DSSTNE refuses the Kind Pooling in any case. Write the Kind Hidden and one Type.",
+        bad=Example('"Name": "Hidden", "Kind": "Pooling", "Type": "FullyConnected", "Function": "LRN"', "hidden"),
+        good=Example('"Name": "Hidden", "Kind": "Hidden", "Type": "Pooling", "Function": "LRN"', "hidden"),
     ),
     Rule(
         codes.MISSING_KEY,
@@ -98,10 +104,11 @@ _VALUES = (
         "The key is right and its value is of another kind than the key takes: a text where a number belongs, one "
         "number where an object does. Nothing is converted, because a wrong guess would train another network. In "
         "DSSTNE a number in quotes ends the program, and a fraction given for an integer is cut off. The fix takes "
-        "the quotes off a number or a truth value, and removes a key that is null.",
+        "the quotes off a number or a truth value. What null should mean is not known: leaving the key out takes the "
+        "default, which other tools may not mean by it.",
         bad=Example('"Name": "Hidden", "N": 128, "pDropout": "0.5"', "hidden"),
         good=Example('"Name": "Hidden", "N": 128, "pDropout": 0.5', "hidden"),
-        fix=entries.retype,
+        fix=fixes.unquote_where_told,
     ),
     Rule(
         codes.OUT_OF_RANGE,
@@ -132,9 +139,9 @@ _VALUES = (
     Rule(
         codes.UNSUPPORTED_VALUE,
         "DSSTNE's documents or its parser know the word, but nothing defines what it should compute: some such words "
-        "the parser refuses, others, like ReluMax, it takes and then leaves the layer linear. A network that trained "
-        "with one was not what it says. The help names what is nearest, where there is such a thing; the choice "
-        "changes the numbers and is yours.",
+        "the parser refuses, others, like ReluMax, it takes and then leaves the layer linear. Or it is a function of "
+        "other tools that no version of DSSTNE had, such as SiLU or AdamW. The help names what is nearest, where there "
+        "is such a thing; the choice changes the numbers and is yours.",
         bad=Example('"Name": "Hidden", "N": 128, "Activation": "PRelu"', "hidden"),
         good=Example('"Name": "Hidden", "N": 128, "Activation": "LRelu", "ReluSlope": 0.1', "hidden"),
     ),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from nnlang.diagnostics import Diagnostic
-from nnlang.rules.fixes import place, remove_key
+from nnlang.rules.fixes import place, remove_key, remove_key_unsafely
 from nnlang.rules.members import beside, item_at, member_at, named, object_at, without
 from nnlang.rules.rule import Edit, Fix
 from nnlang.syntax import Node
@@ -83,9 +83,22 @@ def remove_entry(d: Diagnostic, root: Node | None) -> Fix | None:
 
 
 def remove_idle(d: Diagnostic, root: Node | None) -> Fix | None:
-    """Without a key that has no effect; unsafe for a Type, which decides which keys a layer may have."""
+    """Without a key that has no effect.
+
+    Unsafe for a Type, which decides which keys a layer may have, and where what would give the key its effect was left
+    out: a ReluSlope without an Activation shows that LRelu was meant.
+    """
     fix = remove_key(d, root)
-    return fix and Fix(fix.title, fix.edits, safe=d.facts["key"] != "Type")
+    return fix and Fix(fix.title, fix.edits, safe=d.facts["key"] != "Type" and bool(d.facts["decided"]))
+
+
+def take_effect(d: Diagnostic, root: Node | None) -> Fix | None:
+    """The ErrorFunction whose parameters are written, where there is none; else without the parameters. Never safe."""
+    found, function = member_at(root, place(d)[1]), str(d.facts.get("add") or "")
+    if found is None or not function:
+        return remove_key_unsafely(d, root)
+    text = f'"ErrorFunction": "{function}"'
+    return Fix(f"write {text}", (beside(found[1], text),), safe=False)
 
 
 def written_out(key: str, value: str) -> Callable[[Diagnostic, Node | None], Fix | None]:

@@ -237,6 +237,7 @@ _LOSSES = (
                 DataFacts("gl_output", 100, 64, sparse=True, boolean=True),
             ),
         ),
+        needs="data",
     ),
 )
 

@@ -10,7 +10,7 @@ from nnlang import ast, schema
 from nnlang.codes import advice as codes
 from nnlang.diagnostics import Diagnostic
 from nnlang.legality import activation_spelling
-from nnlang.network import Activation, Kind, Layer, LayerType, Optimizer, Scheme
+from nnlang.network import Activation, ErrorFunction, Kind, Layer, LayerType, Network, Optimizer, Scheme
 from nnlang.rules.rule import Example, Rule, Subject
 from nnlang.source import Span
 
@@ -124,29 +124,55 @@ def identity_slopes(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def symmetric_weights(subject: Subject) -> Iterator[Diagnostic]:
-    """Hidden layers whose units all begin with the same weights, so that they learn the same for ever."""
+    """Hidden layers whose units all begin alike on both sides, so that they learn the same for ever."""
+    network, sharing = subject.network, _sharing(subject.network)
+    readers: dict[int, list[Layer]] = {}
+    for layer in network.layers:
+        for index in (*layer.sources, *layer.skips):
+            readers.setdefault(index, []).append(layer)
     for written, layer in subject.layers(Kind.HIDDEN):
-        if written.init is None or layer.type is LayerType.POOLING or layer.units == 1:
+        after = readers.get(layer.index, [])
+        if written.init is None or layer.units == 1 or layer.skips or layer.dropout or not after:
             continue
-        scheme, scale = layer.init.scheme, layer.init.scale
-        if scheme is Scheme.CONSTANT:
-            reason = "the scheme is Constant"
-        elif scale == 0 and scheme is not Scheme.SELU:
-            reason = "Scale is 0"
-        else:
-            continue
-        place = written.init.scheme or written.init.scale
-        facts = {"name": layer.name, "reason": reason}
-        yield Diagnostic(codes.SYMMETRIC_WEIGHTS, subject.place(place.span if place else written.head), facts)
+        led = all(_alike(reader) and layer.index not in reader.skips for reader in after)
+        if _alike(layer) and led and layer.index not in sharing:
+            reason = "the scheme is Constant" if layer.init.scheme is Scheme.CONSTANT else "Scale is 0"
+            place = written.init.scheme or written.init.scale
+            facts = {"name": layer.name, "reason": f"{reason}, in every layer that reads it too"}
+            yield Diagnostic(codes.SYMMETRIC_WEIGHTS, subject.place(place.span if place else written.head), facts)
+
+
+def _alike(layer: Layer) -> bool:
+    """Whether all weights into a layer begin with one number."""
+    scheme, pooled = layer.init.scheme, layer.type is LayerType.POOLING
+    return not pooled and (scheme is Scheme.CONSTANT or (layer.init.scale == 0 and scheme is not Scheme.SELU))
+
+
+def _sharing(network: Network) -> set[int]:
+    """The layers on both sides of matrices that several edges use."""
+    owned = [w for w in network.weights if w.owner is not None]
+    edges = (*owned, *(network.weights[w.owner] for w in owned if w.owner is not None))
+    return {index for w in edges for index in (w.source, w.target)}
 
 
 def crossed_margins(subject: Subject) -> Iterator[Diagnostic]:
     """Margins between which ones and zeros both pull, or none does."""
     loss, smce = subject.network.loss, subject.definition.smce
-    if smce is not None and loss.one_target <= loss.zero_target:
+    used = loss.function in (ErrorFunction.SMCE, ErrorFunction.DSMCE)
+    if smce is not None and used and loss.one_target <= loss.zero_target:
         written = smce.one_target or smce.zero_target
         facts = {"one": f"{loss.one_target:g}", "zero": f"{loss.zero_target:g}"}
         yield Diagnostic(codes.MARGINS, subject.place(written.span if written else smce.key), facts)
+
+
+def penalised_activations(subject: Subject) -> Iterator[Diagnostic]:
+    """Layers kept sparse by a penalty that is not defined for means below 0 or above 1 (dsstne.md 2.2)."""
+    for written, layer in subject.layers(Kind.HIDDEN):
+        if layer.sparseness is None or layer.activation is Activation.SIGMOID:
+            continue
+        facts = {"name": layer.name, "activation": activation_spelling(layer.activation)}
+        place = written.activation.span if written.activation else written.head
+        yield Diagnostic(codes.PENALISED_ACTIVATION, subject.place(place), facts)
 
 
 def selu_schemes(subject: Subject) -> Iterator[Diagnostic]:
@@ -197,9 +223,7 @@ def saturating_weights(subject: Subject) -> Iterator[Diagnostic]:
 
 def _dense_units(subject: Subject, index: int) -> int:
     source: Layer = subject.network.layers[index]
-    facts = subject.network.facts(source)
-    sparse = facts.sparse if facts else source.sparse and source.kind is Kind.INPUT
-    return 0 if sparse else source.units
+    return 0 if source.kind is Kind.INPUT and subject.network.taken_sparse(source) else source.units
 
 
 def _init_span(written: ast.Layer) -> Span:
@@ -213,6 +237,14 @@ def _hidden(rest: str) -> str:
     return f'"Name": "Hidden", "Kind": "Hidden", "N": 128, "Source": "Input", {rest}'
 
 
+_SYMMETRIC = """{ "Name": "Input", "Kind": "Input", "N": 64, "DataSet": "gl_input" },
+    { "Name": "Hidden", "N": 128, "WeightInit": { "Scheme": "@", "Scale": 0.1 } },
+    { "Name": "Output", "N": 64, "DataSet": "gl_output", "WeightInit": { "Scheme": "Constant", "Scale": 0.1 } }"""
+_PENALISED = """{ "Version": 0.8, "SparsenessPenalty": { "p": 0.5, "beta": 2.0 }, "Layers": [
+    { "Name": "Input", "Kind": "Input", "N": 64, "DataSet": "gl_input" },
+    { "Name": "Hidden", "N": 128, "Activation": "@", "Sparse": true },
+    { "Name": "Output", "N": 64, "DataSet": "gl_output" } ] }
+"""
 _REGRESSION = """{ "Version": 0.8, "ErrorFunction": "L2", "Layers": [
     { "Name": "Input", "Kind": "Input", "N": 64, "DataSet": "features" },
     { "Name": "Hidden", "N": 64, "Activation": "Relu" },
@@ -230,10 +262,11 @@ ROWS = (
     ),
     Rule(
         codes.SYMMETRIC_WEIGHTS,
-        "Units that begin with equal weights compute the same, get the same delta and take the same step: after any "
-        "number of epochs the layer is worth one unit. Weights must be drawn for units to become different.",
-        bad=Example(_hidden('"WeightInit": { "Scheme": "Constant", "Scale": 0.1 }'), "hidden"),
-        good=Example(_hidden('"WeightInit": { "Scheme": "Xavier" }'), "hidden"),
+        "Units that begin with equal weights compute the same. Where the weights that lead on from them are equal too, "
+        "they get the same delta and take the same step: after any number of epochs the layer is worth one unit. One "
+        "of the two matrices has to be drawn for units to become different.",
+        bad=Example(_SYMMETRIC.replace("@", "Constant"), "layers"),
+        good=Example(_SYMMETRIC.replace("@", "Xavier"), "layers"),
         check=symmetric_weights,
     ),
     Rule(
@@ -271,6 +304,16 @@ ROWS = (
         bad=Example(_hidden('"Activation": "Selu", "EluAlpha": 1.6733'), "hidden"),
         good=Example(_hidden('"Activation": "Selu", "EluAlpha": 1.6733, "WeightInit": { "Scheme": "SELU" }'), "hidden"),
         check=selu_schemes,
+    ),
+    Rule(
+        codes.PENALISED_ACTIVATION,
+        "The sparseness penalty compares the mean of a unit over the batch, as a probability, with p: it adds beta "
+        "times (-p / mean + (1 - p) / (1 - mean)). Means of Relu, Linear or Tanh leave the range from 0 to 1 and are "
+        "cut off at its ends, where the penalty is a million times beta: it drowns the error. Keep Sparse to Sigmoid "
+        "layers.",
+        bad=Example(_PENALISED.replace("@", "Relu"), "whole"),
+        good=Example(_PENALISED.replace("@", "Sigmoid"), "whole"),
+        check=penalised_activations,
     ),
     Rule(
         codes.RELU_OUTPUT,

@@ -106,7 +106,8 @@ class Saved:
 class Subject:
     """What checks look at: a sound definition, what it means, the facts at hand.
 
-    `footprint` costs a compilation, so it is asked for only by rules that need it; None where sizes are not known.
+    `footprint` is that of a batch size, or of the training's own where that is None. It costs a compilation, so it is
+    asked for only by rules that need it; None where sizes are not known.
     """
 
     definition: ast.Definition
@@ -115,12 +116,17 @@ class Subject:
     data: Mapping[str, DataFacts] = field(default_factory=dict)
     memory: int | None = None  # bytes of one device, where a definition must fit
     saved: Saved | None = None
-    footprint: Callable[[], Footprint | None] = lambda: None
+    footprint: Callable[[int | None], Footprint | None] = lambda batch: None
     root: Node | None = None  # the text's tree
 
     @property
     def source(self) -> Source:
         return self.definition.source
+
+    def measured(self, layer: Layer) -> DataFacts | None:
+        """The facts of the data set that a layer binds, where they were read from a file and not assumed."""
+        facts = self.network.facts(layer)
+        return None if facts is None or facts.assumed else facts
 
     def place(self, span: Span) -> Place:
         """The place of a span of the definition."""
@@ -148,4 +154,5 @@ class Rule:
     check: Check | None = None
     fix: Fixer | None = None
     safe: bool = True  # whether the fix is, of the bad example; the same fixer may be sure elsewhere
+    needs: str = ""  # the facts without which it is not looked for: "data", "memory", "saved" or "strict"
     default: bool = True  # False: only where it is asked for by --select or --extend-select

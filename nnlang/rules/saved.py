@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 
 from nnlang.codes import shapes as codes
 from nnlang.diagnostics import Diagnostic, Place
 from nnlang.legality import activation_spelling
-from nnlang.network import Activation, Layer, LayerType, Network
+from nnlang.network import Activation, Kind, Layer, LayerType, Network
 from nnlang.rules.rule import FRAMES, Example, Rule, Subject
-from nnlang.suggest import closest
+from nnlang.schema import LAYER_TYPE
+from nnlang.source import Span
+from nnlang.suggest import SUGGESTIONS, closest
 
 Edge = tuple[str, str]  # names of the source and of the target
 
@@ -24,29 +27,36 @@ def missing(subject: Subject) -> Iterator[Diagnostic]:
     """Weights of the definition that the model does not hold."""
     if subject.saved is None:
         return
-    held = _edges(subject.saved.network)
+    held, heads = _edges(subject.saved.network), _heads(subject)
     known = dict.fromkeys(name for edge in held for name in edge)
+    listed = ", ".join(f"`{a}` to `{b}`" for a, b in list(held)[:6])
+    hints = SUGGESTIONS
     for edge in _edges(subject.network):
         if edge not in held:
             strange = next((name for name in edge if name not in known), None)
-            near = closest(strange, known) if strange else None
-            listed = ", ".join(f"`{a}` to `{b}`" for a, b in list(held)[:6])
+            hints -= strange is not None
+            near = closest(strange, known) if strange and hints >= 0 else None
             remedy = f"is `{near}` of the model meant by `{strange}`?" if near else f"the model has {listed}"
             facts = {"path": subject.saved.path, "source": edge[0], "target": edge[1], "remedy": remedy}
-            yield Diagnostic(codes.SAVED_MISSING, _place(subject, edge[1]), facts)
+            yield Diagnostic(codes.SAVED_MISSING, subject.place(heads[edge[1]]), facts)
+
+
+def _heads(subject: Subject) -> Mapping[str, Span]:
+    """Where each layer is written, by its name."""
+    return {layer.name: written.head for written, layer in subject.layers()}
 
 
 def other_shapes(subject: Subject) -> Iterator[Diagnostic]:
     """Weights that both have, in other sizes; sizes that are not known here are not compared."""
     if subject.saved is None:
         return
-    held = _edges(subject.saved.network)
+    held, heads = _edges(subject.saved.network), _heads(subject)
     for edge, shape in _edges(subject.network).items():
         found = held.get(edge)
         if found and any(here and here != there for here, there in zip(shape, found, strict=True)):
             facts = {"path": subject.saved.path, "source": edge[0], "target": edge[1]}
             sizes = {"found": _by(found), "expected": _by(shape)}
-            yield Diagnostic(codes.SAVED_SHAPE, _place(subject, edge[1]), {**facts, **sizes})
+            yield Diagnostic(codes.SAVED_SHAPE, subject.place(heads[edge[1]]), {**facts, **sizes})
 
 
 def _by(shape: tuple[int, int]) -> str:
@@ -64,34 +74,51 @@ def unused(subject: Subject) -> Iterator[Diagnostic]:
             yield Diagnostic(codes.SAVED_UNUSED, Place(subject.source.name), facts)
 
 
-_COMPARED: tuple[tuple[str, Callable[[Layer], object]], ...] = (
-    ("activation", lambda layer: activation_spelling(layer.activation)),
-    ("slope", lambda layer: layer.slope if layer.activation is Activation.LEAKY_RELU else None),
-    ("BatchNormalization", lambda layer: layer.batch_normalization),
-    ("skips", lambda layer: len(layer.skips)),
-    ("type", lambda layer: layer.type.name.lower()),
+def _with(*activations: Activation) -> Callable[[Layer], bool]:
+    return lambda layer: layer.activation in activations
+
+
+def _always(layer: Layer) -> bool:
+    return True
+
+
+# What a layer computes with: the key, the layers that it matters to, its value as a definition has it.
+_COMPARED: tuple[tuple[str, Callable[[Layer], bool], Callable[[Layer, Network], object]], ...] = (
+    ("Activation", _always, lambda layer, _: activation_spelling(layer.activation)),
+    ("ReluSlope", _with(Activation.LEAKY_RELU), lambda layer, _: _rounded(layer.slope)),
+    ("EluAlpha", _with(Activation.ELU, Activation.SELU), lambda layer, _: _rounded(layer.elu_alpha)),
+    ("SeluLambda", _with(Activation.SELU), lambda layer, _: _rounded(layer.selu_lambda)),
+    ("BatchNormalization", _always, lambda layer, _: layer.batch_normalization),
+    ("Skip", _always, lambda layer, network: sorted(network.layers[i].name for i in layer.skips)),
+    ("Type", _always, lambda layer, _: next(o.spelling for o in LAYER_TYPE.options if o.value is layer.type)),
 )
+
+
+def _rounded(value: float) -> float:
+    """A number as far as model files keep it, which hold float32."""
+    return float(f"{value:.6g}")
 
 
 def differing(subject: Subject) -> Iterator[Diagnostic]:
     """Layers that both have and that compute something else here."""
     if subject.saved is None:
         return
-    then = {layer.name: layer for layer in subject.saved.network.layers}
-    for written, layer in subject.layers():
+    here, there = subject.network, subject.saved.network
+    then = {layer.name: layer for layer in there.layers}
+    for written, layer in subject.layers(Kind.HIDDEN, Kind.OUTPUT):
         before = then.get(layer.name)
         if before is None or LayerType.POOLING in (before.type, layer.type):
             continue
-        for what, of in _COMPARED:
-            if of(before) != of(layer):
-                facts = {"name": layer.name, "path": subject.saved.path, "what": what}
-                values = {"then": of(before), "now": of(layer)}
+        for key, matters, of in _COMPARED:
+            was, now = of(before, there), of(layer, here)
+            if was != now and matters(before) and matters(layer):
+                facts = {"name": layer.name, "path": subject.saved.path, "key": key}
+                values = {"then": _json(was), "now": _json(now)}
                 yield Diagnostic(codes.SAVED_DIFFERS, subject.place(written.head), {**facts, **values})
 
 
-def _place(subject: Subject, name: str) -> Place:
-    layer = next(layer for layer in subject.network.layers if layer.name == name)
-    return subject.place(subject.definition.layers[layer.position].head)
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 _INPUT = '{ "Name": "Input", "Kind": "Input", "N": 64, "DataSet": "gl_input" },\n    '
@@ -115,6 +142,7 @@ ROWS = (
         bad=_against(_HIDDEN.replace("Hidden", "Hiddem")),
         good=_GOOD,
         check=missing,
+        needs="saved",
     ),
     Rule(
         codes.SAVED_SHAPE,
@@ -123,6 +151,7 @@ ROWS = (
         bad=_against(_HIDDEN.replace("32", "48")),
         good=_GOOD,
         check=other_shapes,
+        needs="saved",
     ),
     Rule(
         codes.SAVED_UNUSED,
@@ -131,6 +160,7 @@ ROWS = (
         bad=_against(_HIDDEN.replace("Hidden", "Hiddem")),
         good=_GOOD,
         check=unused,
+        needs="saved",
     ),
     Rule(
         codes.SAVED_DIFFERS,
@@ -139,6 +169,7 @@ ROWS = (
         bad=_against(_HIDDEN.replace("Sigmoid", "Tanh")),
         good=_GOOD,
         check=differing,
+        needs="saved",
     ),
     Rule(
         codes.MORE_FINDINGS,

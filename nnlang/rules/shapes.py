@@ -77,6 +77,7 @@ _UNITS = (
         good=Example(f'{_INPUT}, "N": "auto"', "input", data=_DATA),
         fix=mending.take_data,
         safe=False,
+        needs="data",
     ),
     Rule(
         codes.TOO_MANY_UNITS,
@@ -96,6 +97,7 @@ _UNITS = (
         good=Example(f'{_INPUT}, "N": "auto"', "input", data=_DATA),
         fix=mending.take_size,
         safe=False,
+        needs="data",
     ),
     Rule(
         codes.DATA_AXES,
@@ -106,6 +108,7 @@ _UNITS = (
         good=Example(f'{_INPUT}, "N": "auto"', "input", data=_DATA),
         fix=mending.take_size,
         safe=False,
+        needs="data",
     ),
     Rule(
         codes.EXAMPLES_DIFFER,
@@ -117,6 +120,7 @@ _UNITS = (
             f'{_INPUT}, "N": "auto"', "input", data=(DataFacts("gl_input", 100, 64), DataFacts("gl_output", 99, 64))
         ),
         good=Example(f'{_INPUT}, "N": "auto"', "input", data=_DATA),
+        needs="data",
     ),
 )
 

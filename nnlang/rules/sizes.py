@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import exp, log
+from math import exp, log, prod
 
+from nnlang import ast
 from nnlang.codes import advice as codes
 from nnlang.codes import shapes, training
 from nnlang.diagnostics import Diagnostic, Place, bytes_text
 from nnlang.legality import not_yet
 from nnlang.network import Activation, DataFacts, ErrorFunction, Footprint, Kind, LayerType
+from nnlang.rules import mending
 from nnlang.rules.rule import Example, Rule, Subject
 
 BLOCK = 64  # units that kernels take at a time: codegen.grid.ALIGN
@@ -17,66 +19,91 @@ LEAST = 16  # units that a tensor core multiplies at least
 WASTE = 0.15  # of the work, from which padding is told
 FAR = 2.0  # between two logits: a factor of about 7 between two odds
 FEW = 0.01  # density below which ones drown
+DEVICES = 8  # that one machine has at most, as a rule
 COSTED = 256  # matrices of weights: compiling more of them takes longer than people wait for lint
 
 
 def too_large(subject: Subject) -> Iterator[Diagnostic]:
     """Training that does not fit the device that the settings name."""
-    if subject.memory is None:
+    made = subject.footprint(None) if subject.memory is not None else None
+    if subject.memory is None or made is None or made.memory <= subject.memory:
         return
-    made = subject.footprint()
-    if made is None or made.memory <= subject.memory:
-        return
-    largest = max(subject.network.weights, key=lambda w: _product(subject.network.shape(w)))
-    written = subject.definition.layers[subject.network.layers[largest.target].position]
     facts = {
         "needed": bytes_text(made.memory),
         "batch": made.batch,
         "memory": bytes_text(subject.memory),
-        "parts": ", ".join(f"{words} {bytes_text(size)}" for words, size in _parts(made) if size),
+        "parts": _listed(made),
         "parameters": f"{made.parameters:,}",
-        "remedy": _remedy(made, subject.memory),
+        "remedy": _remedy(subject, made, subject.memory),
     }
-    yield Diagnostic(shapes.DOES_NOT_FIT, subject.place(written.head), facts)
+    yield Diagnostic(shapes.DOES_NOT_FIT, subject.place(_largest(subject).head), facts)
 
 
-def _product(shape: tuple[int, int]) -> int:
-    return shape[0] * shape[1]
+def fitting(subject: Subject) -> Iterator[Diagnostic]:
+    """What training takes, where it fits the device that the settings name."""
+    made = subject.footprint(None) if subject.memory is not None else None
+    if subject.memory is None or made is None or made.memory > subject.memory:
+        return
+    facts = {
+        "needed": bytes_text(made.memory),
+        "batch": made.batch,
+        "memory": bytes_text(subject.memory),
+        "parts": _listed(made),
+        "parameters": f"{made.parameters:,}",
+        "work": f"{made.flops / 1e9:,.2f}",
+        "traffic": bytes_text(round(made.traffic)),
+    }
+    yield Diagnostic(shapes.FOOTPRINT, subject.place(_largest(subject).head), facts)
 
 
-def _parts(made: Footprint) -> tuple[tuple[str, int], ...]:
-    return (
+def _largest(subject: Subject) -> ast.Layer:
+    """The layer with the largest matrix; the first of a network without any."""
+    network = subject.network
+    largest = max(network.weights, key=lambda w: prod(network.shape(w)), default=None)
+    return subject.definition.layers[network.layers[largest.target].position if largest else 0]
+
+
+def _listed(made: Footprint) -> str:
+    parts = (
         ("weights", made.weights),
         ("optimizer", made.state),
         ("activations", made.activations),
         ("a batch of data", made.feed),
     )
+    return ", ".join(f"{words} {bytes_text(size)}" for words, size in parts if size)
 
 
-def _remedy(made: Footprint, memory: int) -> str:
-    """The batch that fits one device, or how many devices would do."""
-    by_batch = (made.activations + made.feed) / made.batch
-    batch = int((memory - made.weights - made.state) / by_batch) if by_batch else 0
-    devices = made.devices(memory)
-    share = f"{devices} devices of {bytes_text(memory)} would hold it, weights divided among them" if devices else ""
-    if batch >= 1:
-        return f"a batch of {batch} fits" + (f"; or {share}" if share else "")
-    return share or "make its layers smaller: what is computed for a batch of 1 is too large already"
+def _remedy(subject: Subject, made: Footprint, memory: int) -> str:
+    """The batch that fits one device, or how many devices would do at which batch; each of them computed."""
+    powers = [2**i for i in range((made.batch - 1).bit_length() - 1, -1, -1)]
+    whole = shared = None
+    for tried in (made, *filter(None, map(subject.footprint, powers))):
+        whole = tried.batch if tried.memory <= memory else None
+        count = tried.devices(memory) or DEVICES + 1
+        shared = shared or ((tried.batch, count) if 1 < count <= DEVICES else None)
+        if whole or (shared and tried.weights + tried.state > memory):
+            break
+    ways = [f"a batch of {whole} fits"] if whole else []
+    if shared:
+        devices = f"{shared[1]} devices of {bytes_text(memory)}"
+        ways.append(f"{devices} would hold it at batch {shared[0]}, weights divided among them")
+    return "; or ".join(ways) or f"make its layers smaller: not even {DEVICES} such devices hold it at batch 1"
 
 
 def footprint_unknown(subject: Subject) -> Iterator[Diagnostic]:
     """Definitions of which the question whether they fit cannot be answered."""
-    if subject.memory is None or next(not_yet(subject.network), None) or subject.footprint() is not None:
+    if subject.memory is None or next(not_yet(subject.network), None) or subject.footprint(None) is not None:
         return
-    for written, layer in subject.layers():
-        if not layer.units:
-            reason = f"layer `{layer.name}` takes its size from data set `{layer.dataset}`"
-            remedy = f"give it: --data FILE, or --width {layer.dataset or 'NAME'}=N"
-            facts = {"memory": bytes_text(subject.memory), "reason": reason, "remedy": remedy}
-            yield Diagnostic(
-                shapes.FOOTPRINT_UNKNOWN, subject.place(written.n.span if written.n else written.head), facts
-            )
-            return
+    unsized = [(written, layer) for written, layer in subject.layers() if not layer.units and layer.dataset]
+    if unsized:
+        written, layer = unsized[0]
+        sets = list(dict.fromkeys(layer.dataset for _, layer in unsized))
+        reason = f"layer `{layer.name}` takes its size from data set `{layer.dataset}`"
+        remedy = "give the files with --data, or only the widths: " + " ".join(f"--width {name}=N" for name in sets)
+        facts = {"memory": bytes_text(subject.memory), "reason": reason, "remedy": remedy}
+        place = subject.place(written.n.span if written.n else written.head)
+        yield Diagnostic(shapes.FOOTPRINT_UNKNOWN, place, facts)
+        return
     count = len(subject.network.weights)
     if count > COSTED:
         reason = f"it has {count:,} matrices of weights, and lint adds up {COSTED} at most"
@@ -123,7 +150,7 @@ def run_dense(subject: Subject) -> Iterator[Diagnostic]:
     network = subject.network
     tied = {network.weights[w.owner].source for w in network.weights if w.owner is not None and w.transposed}
     for written, layer in subject.layers(Kind.INPUT):
-        facts = subject.network.facts(layer)
+        facts = subject.measured(layer)
         reason, remedy = _dense_reason(layer.sparse, facts, layer.index in tied)
         if reason:
             place = subject.place(written.sparse.span if written.sparse else written.head)
@@ -152,19 +179,24 @@ def _dense_reason(claimed: bool, facts: DataFacts | None, tied: bool) -> tuple[s
 def output_biases(subject: Subject) -> Iterator[Diagnostic]:
     """Sigmoid outputs that begin far from how often their targets are set."""
     for written, layer in subject.layers(Kind.OUTPUT):
-        facts = subject.network.facts(layer)
-        if layer.activation is not Activation.SIGMOID or facts is None or not (facts.sparse and facts.entries):
+        facts = subject.measured(layer)
+        known = facts is not None and facts.sparse and facts.entries
+        if layer.activation is not Activation.SIGMOID or facts is None or not known or not layer.sources:
             continue
         begin = layer.init.bias * len(layer.sources)
         wanted = log(facts.density / (1 - facts.density)) if facts.density < 1 else begin
         if abs(begin - wanted) >= FAR:
             told = {
                 "name": layer.name,
-                "begin": f"{1 / (1 + exp(-begin)):.2g}",
+                "begin": f"{_sigmoid(begin):.2g}",
                 "density": f"{facts.density:.2g}",
                 "bias": f"{wanted / len(layer.sources):.1f}",
             }
             yield Diagnostic(codes.OUTPUT_BIAS, subject.place(written.head), told)
+
+
+def _sigmoid(z: float) -> float:
+    return 1 / (1 + exp(-z)) if z > 0 else exp(z) / (1 + exp(z))
 
 
 def few_ones(subject: Subject) -> Iterator[Diagnostic]:
@@ -176,12 +208,22 @@ def few_ones(subject: Subject) -> Iterator[Diagnostic]:
     if loss.function not in (ErrorFunction.SMCE, ErrorFunction.CROSS_ENTROPY) or not alike:
         return
     for written, layer in subject.layers(Kind.OUTPUT):
-        facts = subject.network.facts(layer)
+        facts = subject.measured(layer)
         sparse = facts is not None and facts.sparse and not facts.ignore_zero
         if facts and sparse and 0 < facts.density < FEW and layer.activation is Activation.SIGMOID:
             place = subject.place(written.dataset.span if written.dataset else written.head)
             told = {"dataset": facts.name, "ratio": round((1 - facts.density) / facts.density)}
             yield Diagnostic(codes.FEW_ONES, place, told)
+
+
+def units_without_data(subject: Subject) -> Iterator[Diagnostic]:
+    """Output layers with more units than their data sets have columns."""
+    for written, layer in subject.layers(Kind.OUTPUT):
+        facts = subject.network.facts(layer)
+        if facts and written.n and layer.type is LayerType.FULLY_CONNECTED and layer.units > facts.units:
+            told = {"name": layer.name, "units": layer.units, "dataset": facts.name, "found": facts.units}
+            surplus = layer.units - facts.units
+            yield Diagnostic(codes.UNITS_WITHOUT_DATA, subject.place(written.n.span), {**told, "surplus": surplus})
 
 
 def unused_data(subject: Subject) -> Iterator[Diagnostic]:
@@ -195,7 +237,7 @@ def unused_data(subject: Subject) -> Iterator[Diagnostic]:
 def large_batches(subject: Subject) -> Iterator[Diagnostic]:
     """Batches that hold everything there is."""
     written = subject.definition.training.batch if subject.definition.training else None
-    examples = max((facts.examples for facts in subject.network.data), default=0)
+    examples = max((facts.examples for facts in subject.network.data if not facts.assumed), default=0)
     if written and examples and written.value > examples:
         facts = {"batch": written.value, "examples": examples}
         yield Diagnostic(codes.BATCH_LARGER, subject.place(written.span), facts)
@@ -213,6 +255,7 @@ _WIDE = (
 )
 _SIZED = '"Name": "Hidden", "Kind": "Hidden", "N": {}, "Source": "Input"'
 _BIAS = '"Name": "Output", "Kind": "Output", "N": "auto", "DataSet": "gl_output"{}'
+_WIDER = '"Name": "Output", "Kind": "Output", "N": {}, "DataSet": "gl_output"'
 _SCALED = (
     '"ErrorFunction": "ScaledMarginalCrossEntropy",\n'
     '  "ScaledMarginalCrossEntropy": {{ "oneTarget": 1, "zeroTarget": 0, "oneScale": {} }}'
@@ -225,10 +268,23 @@ ROWS = (
         "the optimizer's state (as much again for Momentum, Nesterov, AdaGrad and RMSProp, twice as much for AdaDelta "
         "and Adam), everything that a step stores for one batch, and the batch itself; all computed from the plan, "
         "nothing is run. Data sets that are not given are taken as sparse where the layer is Sparse or has 10,000 "
-        "units. What the driver, other programs and a resident data set take comes on top.",
+        "units. What the driver, other programs and a resident data set take comes on top. The batch and the devices "
+        "that the help names are computed as well. Where it fits, --extend-select NN432 says what it takes.",
         bad=Example(_WIDE.format(n=8_000_000), "layers", memory=16_000_000_000),
         good=Example(_WIDE.format(n=800_000), "layers", memory=16_000_000_000),
         check=too_large,
+        needs="memory",
+    ),
+    Rule(
+        shapes.FOOTPRINT,
+        "Training fits the device that --gpu-memory names; this says what it takes: weights, the optimizer's state, "
+        "what a step stores, the batch, and how many products and sums a step computes and bytes it reads and writes. "
+        "All is computed from the plan, nothing is run. Not told unless asked for: --extend-select NN432.",
+        bad=Example(_WIDE.format(n=800_000), "layers", memory=16_000_000_000),
+        good=Example(_WIDE.format(n=800_000), "layers"),
+        check=fitting,
+        needs="memory",
+        default=False,
     ),
     Rule(
         shapes.FOOTPRINT_UNKNOWN,
@@ -237,6 +293,7 @@ ROWS = (
         bad=Example('"Name": "AE"', "top", memory=16_000_000_000),
         good=Example('"Name": "AE"', "top", memory=16_000_000_000, data=_BOTH),
         check=footprint_unknown,
+        needs="memory",
     ),
     Rule(
         training.NOT_YET_SUPPORTED,
@@ -271,6 +328,7 @@ ROWS = (
         bad=Example('"Name": "AE"', "top", data=(_FULL, _RARE)),
         good=Example('"Name": "AE"', "top", data=_BOTH),
         check=run_dense,
+        needs="data",
     ),
     Rule(
         codes.OUTPUT_BIAS,
@@ -280,6 +338,7 @@ ROWS = (
         bad=Example(_BIAS.format(""), "output", data=_BOTH),
         good=Example(_BIAS.format(', "WeightInit": { "Bias": -5.3 }'), "output", data=_BOTH),
         check=output_biases,
+        needs="data",
     ),
     Rule(
         codes.UNUSED_DATA,
@@ -288,6 +347,19 @@ ROWS = (
         bad=Example('"Name": "AE"', "top", data=(*_BOTH, _OTHER)),
         good=Example('"Name": "AE"', "top", data=_BOTH),
         check=unused_data,
+        needs="data",
+    ),
+    Rule(
+        codes.UNITS_WITHOUT_DATA,
+        "Units beyond the width of the data set have no target in any example. Of sparse data they are taken as 0 and "
+        "learn to be that, at the cost of weights, memory and time; rankings never name them. Often N was copied from "
+        'another definition. Write "auto", which follows the data.',
+        bad=Example(_WIDER.format("1500"), "output", data=_BOTH),
+        good=Example(_WIDER.format('"auto"'), "output", data=_BOTH),
+        check=units_without_data,
+        fix=mending.take_size,
+        safe=False,
+        needs="data",
     ),
     Rule(
         codes.BATCH_LARGER,
@@ -296,6 +368,7 @@ ROWS = (
         bad=Example('"TrainingParameters": { "MiniBatch": 4096 }', "top", data=_BOTH),
         good=Example('"TrainingParameters": { "MiniBatch": 256 }', "top", data=_BOTH),
         check=large_batches,
+        needs="data",
     ),
     Rule(
         codes.FEW_ONES,
@@ -306,5 +379,6 @@ ROWS = (
         bad=Example(_SCALED.format("1"), "top", data=_BOTH),
         good=Example(_SCALED.format("10"), "top", data=_BOTH),
         check=few_ones,
+        needs="data",
     ),
 )

@@ -7,6 +7,7 @@ from nnlang.rules import repairs
 from nnlang.rules.rule import Example, Rule
 
 _SOUND = '{ "Layers": [ { "N": 8, "DataSet": "gl_input" }, { "N": 8, "DataSet": "gl_output" } ] }'
+_OPENED, _LISTED = _SOUND[:2], _SOUND[2:-2]
 _WRITTEN = f"echo '{_SOUND}' > config.json\n"
 _DRAWN = '"Name": "Hidden", "N": 128, '
 # The "ö" of Latin-1 is no UTF-8.
@@ -65,16 +66,82 @@ _FILES = (
         bad=Example(_WRITTEN + "gzip config.json\nnnlang lint config.json.gz", "shell"),
         good=Example(_WRITTEN + "gzip config.json\ngunzip config.json.gz\nnnlang lint config.json", "shell"),
     ),
+    Rule(
+        codes.WIDE_TEXT,
+        "The bytes are UTF-16 without its mark, two for each character, and read as UTF-8 every second one is NUL. "
+        "Nothing else is checked in such a text. Notepad calls this encoding Unicode, and `>` of the PowerShell that "
+        "comes with Windows writes it. The fix leaves out the NULs, which gives the same text in UTF-8.",
+        bad=Example("\0".join(_SOUND) + "\0"),
+        good=Example(_SOUND),
+        fix=repairs.everywhere,
+    ),
+    Rule(
+        codes.STRANGE_SPACE,
+        "JSON's white space is the space, the tab and the ends of lines. Web pages and word processors have others, "
+        "most often the no-break space, and signs without any width, which look the same in every editor. They are "
+        "told once, at the first; the text is read as though spaces stood there. The fix puts spaces in the place of "
+        "all of them and touches none that stands in a string or a comment.",
+        bad=Example('"Decay":\u00a00.0001', "top"),
+        good=Example('"Decay": 0.0001', "top"),
+        fix=repairs.everywhere,
+    ),
+    Rule(
+        codes.HTML_SOURCE,
+        "In the source of a web page quotes are written as `&quot;` and lines are held by tags such as `<pre>`; the "
+        "text was taken from there instead of from what the browser shows. It is told once. The fix writes the "
+        "characters that are meant and leaves tags out, everywhere but in strings and comments.",
+        bad=Example("&quot;Decay&quot;: 0.0001", "top"),
+        good=Example('"Decay": 0.0001', "top"),
+        fix=repairs.everywhere,
+    ),
+    Rule(
+        codes.TEXT_AROUND,
+        "A file holds the definition and nothing else: no name that it is assigned to, as in a program, no call around "
+        "it, no fence of a Markdown page, no semicolon behind it. What stands around is passed over, so that the rest "
+        "is checked. The fix removes it.",
+        bad=Example("config = " + _SOUND + "\n"),
+        good=Example(_SOUND + "\n"),
+        fix=repairs.everywhere,
+    ),
+    Rule(
+        codes.MERGE_MARKER,
+        "Git could not decide between two versions of these lines and wrote both, with `<<<<<<<`, `=======` and "
+        "`>>>>>>>` around them. Which one is right only people know, so there is no fix; the first one is read here, "
+        "so that the rest is checked. It is told once, however many such places there are.",
+        bad=Example(
+            '"Kind": "FeedForward",\n<<<<<<< HEAD\n  "Decay": 0.1\n=======\n  "Decay": 0.2\n>>>>>>> other', "top"
+        ),
+        good=Example('"Kind": "FeedForward",\n  "Decay": 0.1', "top"),
+    ),
+    Rule(
+        codes.LINE_NUMBERS,
+        "Every line begins with a number, each one more than the one before: they belong to the listing from which the "
+        "text was copied. It is told once, and the text is read without them. The fix removes all of them.",
+        bad=Example(f"1 {_OPENED}\n2 {_LISTED}\n3 }}\n"),
+        good=Example(f"{_OPENED}\n{_LISTED}\n}}\n"),
+        fix=repairs.everywhere,
+    ),
 )
 _STRINGS = (
     Rule(
         codes.UNCLOSED_STRING,
         "A string ends on the line on which it begins. Without its closing quote it is taken to end with the line, up "
-        "to commas and brackets, so that the lines after it are still checked for what they are. Put the quote where "
-        "the text ends. The fix puts it at the end of the line, where only one word or name stands before that.",
+        "to commas and brackets, so that the lines after it are still checked for what they are. Where one place for "
+        "the quote makes sense of the whole line, the message shows it, the line is read so, and the fix writes it "
+        "there; otherwise put it where the text ends.",
         bad=Example('"Name": "gl', "top"),
         good=Example('"Name": "gl"', "top"),
         fix=repairs.close_string,
+        safe=False,
+    ),
+    Rule(
+        codes.UNOPENED_STRING,
+        "The line has an odd number of quotes, and one before this word makes sense of all of it: the word ends with a "
+        "quote and begins with none. Everything behind it would otherwise be taken for the opposite, names for what "
+        "stands between them. The line is read as though the quote stood there, which is what the fix writes.",
+        bad=Example(_DRAWN + 'Activation": "Relu"', "hidden"),
+        good=Example(_DRAWN + '"Activation": "Relu"', "hidden"),
+        fix=repairs.quote,
         safe=False,
     ),
     Rule(

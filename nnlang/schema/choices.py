@@ -30,7 +30,7 @@ LAYER_KIND = Choice(
             status=_PARSED,
         ),
         # Read as a hidden layer of Type Pooling: see decode.
-        Option("Pooling", "Pooling", "a hidden layer of Type Pooling", status=_DOCUMENTED),
+        Option("Pooling", "Pooling", "a hidden layer of Type Pooling", status=_DOCUMENTED, computed=False),
     ),
 )
 
@@ -39,9 +39,13 @@ LAYER_TYPE = Choice(
     (
         Option("FullyConnected", LayerType.FULLY_CONNECTED, "every unit sees every unit of its sources"),
         Option(
-            "Convolutional", LayerType.CONVOLUTIONAL, "feature maps over one to three axes", documented=("Convolution",)
+            "Convolutional",
+            LayerType.CONVOLUTIONAL,
+            "feature maps over one to three axes",
+            documented=("Convolution",),
+            computed=False,
         ),
-        Option("Pooling", LayerType.POOLING, "no weights: the `Function` of its sources"),
+        Option("Pooling", LayerType.POOLING, "no weights: the `Function` of its sources", computed=False),
     ),
 )
 
@@ -131,12 +135,18 @@ _NO_POOLING = "DSSTNE's documents name it, no version computed it"
 POOLING = Choice(
     "pooling function",
     (
-        Option("Max", "max", "the largest unit under the kernel"),
-        Option("Average", "average", "the mean of the units under the kernel"),
-        Option("LRN", "lrn", "local response normalisation across channels", ("LocalResponseNormalization",)),
-        Option("MaxOut", "maxout", "the largest of the sources, unit by unit"),
-        Option("DotProduct", "dotproduct", "the dot product of the first source with each other one"),
-        Option("Cosine", "cosine", "the cosine between the first source and each other one"),
+        Option("Max", "max", "the largest unit under the kernel", computed=False),
+        Option("Average", "average", "the mean of the units under the kernel", computed=False),
+        Option(
+            "LRN",
+            "lrn",
+            "local response normalisation across channels",
+            ("LocalResponseNormalization",),
+            computed=False,
+        ),
+        Option("MaxOut", "maxout", "the largest of the sources, unit by unit", computed=False),
+        Option("DotProduct", "dotproduct", "the dot product of the first source with each other one", computed=False),
+        Option("Cosine", "cosine", "the cosine between the first source and each other one", computed=False),
         Option("Stochastic", None, status=_DOCUMENTED, reason=_NO_POOLING),
         Option(
             "LocalContrastNormalization",

@@ -59,6 +59,7 @@ DEFINITION = Table(
             Record(LRN),
             "The parameters of pooling layers with the Function LRN.",
             aliases=("LRN",),
+            computed=False,
         ),
         Key(
             "MaxOut",
@@ -193,6 +194,7 @@ LAYER = Table(
             "The size of the kernel of a convolutional or pooling layer, along each axis.",
             1,
             kinds="HOT",
+            computed=False,
         ),
         Key(
             "KernelStride",
@@ -201,6 +203,7 @@ LAYER = Table(
             "How far the kernel moves from one unit to the next, along each axis.",
             1,
             kinds="HOT",
+            computed=False,
         ),
         Key(
             "BatchNormalization",
@@ -219,7 +222,15 @@ LAYER = Table(
             kinds="H",
             spare="bool",
         ),
-        Key("Function", "function", POOLING, "What a pooling layer computes of its sources.", kinds="HO", types="P"),
+        Key(
+            "Function",
+            "function",
+            POOLING,
+            "What a pooling layer computes of its sources.",
+            kinds="HO",
+            types="P",
+            computed=False,
+        ),
         Key(
             "Skip",
             "skips",

@@ -59,6 +59,11 @@ def facts(key: Key, default: object = None) -> Iterator[tuple[str, str]]:
         yield "goes with", layers
     if status := status_words(key.status):
         yield "DSSTNE", status
+    if not key.computed:
+        yield "computed", NOT_COMPUTED
+
+
+NOT_COMPUTED = "not yet: nnlang reads and checks such layers, and stops when it should train them (NN730)"
 
 
 def status_words(status: Status) -> str:
@@ -92,6 +97,8 @@ def option_words(option: Option) -> str:
         parts.append("in DSSTNE's documents " + ", ".join(option.documented))
     if status := status_words(option.status):
         parts.append(f"DSSTNE {status}")
+    if not option.computed:
+        parts.append("not computed yet (NN730)")
     return "; ".join(parts)
 
 

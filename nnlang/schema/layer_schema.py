@@ -49,7 +49,9 @@ def _kind(letter: str, rows: Json) -> Json:
     keys = [key for key in LAYER.keys if letter in key.kinds]
     mine = {spelling for key in keys for spelling in key.spellings}
     row = "#/$defs/layer/properties/"
-    conditions = [_typed(key) for key in keys if key.types != "FCP"] + apart(keys)
+    conditions = (
+        [_typed(key) for key in keys if key.types != "FCP"] + apart(keys) + ([_pooled()] if letter == "H" else [])
+    )
     marks = ("deprecated", "deprecationMessage", "doNotSuggest")
     own = {
         name: {"$ref": row + name, **{mark: rows[name][mark] for mark in marks if mark in rows[name]}}
@@ -74,6 +76,16 @@ def _typed(key: Key) -> Json:
     of_type = {**has(_TYPE_KEY.spellings), **_says(_TYPE_KEY, types), **words}
     of_kind = {**has(_KIND_KEY.spellings), **_says(_KIND_KEY, kinds), **words}
     return {"if": has(key.spellings), "then": {"anyOf": [of_type, of_kind]}}
+
+
+def _pooled() -> Json:
+    """A layer of the Kind Pooling has no Type but that."""
+    kinds, types = (
+        tuple(s for o in c.accepted if _letter(o) == "P" for s in o.spellings) for c in (LAYER_KIND, LAYER_TYPE)
+    )
+    is_pooling = {**has(_KIND_KEY.spellings), **_says(_KIND_KEY, kinds)}
+    words = {"errorMessage": f"a layer of Kind {kinds[0]} is of Type {types[0]}."}
+    return {"if": is_pooling, "then": {**_says(_TYPE_KEY, types), **words}}
 
 
 def _says(key: Key, spellings: tuple[str, ...]) -> Json:

@@ -81,12 +81,6 @@ TRAINING = Table(
             status=Status.OURS,
         ),
     ),
-    (
-        ("LearningRate", "the learning rate is called Alpha"),
-        ("BatchSize", "the batch size is called MiniBatch"),
-        ("WeightDecay", "weight decay is called Lambda"),
-        ("Momentum", "momentum is called Mu"),
-    ),
 )
 
 PREDICTION = Table(

@@ -64,6 +64,7 @@ class Option:
     documented: tuple[str, ...] = ()  # spellings that only DSSTNE's documents know
     status: Status = Status.IMPLEMENTED
     reason: str = ""
+    computed: bool = True  # False: understood and checked, but no kernel computes it yet
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -136,6 +137,7 @@ class Key:
     types: str = "FCP"  # layer types that take it, likewise
     spare: str = ""  # "bool", "string": a documented type of value that is read too (decode says how)
     pattern: str = ""  # of the strings that are read, where `spare` is "string"
+    computed: bool = True  # False: of layers that are understood and checked, but that no kernel computes yet
 
     @property
     def spellings(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 import signal
@@ -52,7 +53,7 @@ async def _served(server: Server, stdin: BinaryIO, stdout: BinaryIO) -> None:
     threading.Thread(target=pump, daemon=True).start()  # a thread that waits for input keeps no process alive
     gone = threading.Event()
     server.protocol.set_writer(_Writer(stdout, gone))
-    with suppress(asyncio.IncompleteReadError):
+    with suppress(asyncio.IncompleteReadError, ValueError):  # a message cut short, a header line without an end
         await run_async(gone, reader, server.protocol, error_handler=server.report_server_error)
 
 
@@ -108,7 +109,7 @@ def _guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
             ls.log(traceback.format_exc())
             return None
 
-    return later if asyncio.iscoroutinefunction(handler) else plain
+    return later if inspect.iscoroutinefunction(handler) else plain
 
 
 def _initialized(ls: Server, params: object) -> None:

@@ -10,12 +10,13 @@ from functools import partial
 from typing import Any
 
 from lsprotocol import types
-from pygls.exceptions import FeatureRequestError
+from pygls.exceptions import FeatureRequestError, JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.uris import to_fs_path
 
-from nnlang.editor.documents import Document, Range
+from nnlang.editor.documents import Document
+from nnlang.editor.replacing import Range
 from nnlang.editor.server.wire import diagnostic
 from nnlang.editor.workspace import is_excluded, settings_of
 from nnlang.linting.check import Finding, lint
@@ -27,7 +28,16 @@ _ENCODINGS = frozenset(encoding.value for encoding in types.PositionEncodingKind
 
 
 class _Protocol(LanguageServerProtocol):
-    """The protocol without pygls' own copies of the documents' texts."""
+    """The protocol without pygls' own copies of the documents' texts, and with an answer to every request."""
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """A message of the protocol; a request that cannot be understood is answered with what is wrong."""
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if "id" in data and "method" in data:
+                self._send_response(data["id"], error=error.to_response_error())
+            raise
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Any:
@@ -85,21 +95,13 @@ def _path(uri: str) -> str | None:
         return None
 
 
-def _name(ls: Server, uri: str) -> str:
-    """What people call a document: its path, from the root of the workspace where it is inside."""
-    path, root = _path(uri), ls.workspace.root_path
-    if path and root and path.startswith(root.rstrip("/\\") + os.sep):
-        return os.path.relpath(path, root)
-    return path or uri
-
-
 def opened(ls: Server, params: types.DidOpenTextDocumentParams) -> None:
     """Take a document, and check it at once."""
     item = params.text_document
     encoding = str(getattr(ls.workspace.position_encoding, "value", ls.workspace.position_encoding))
     ls.settings.clear()
     ls.documents[item.uri] = Document(
-        _name(ls, item.uri),
+        _path(item.uri) or item.uri,
         str(getattr(item.language_id, "value", item.language_id)),
         item.version,
         item.text,

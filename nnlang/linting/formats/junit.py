@@ -15,7 +15,7 @@ _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
 def suites(results: Sequence[Result]) -> str:
-    """One document. Errors and warnings are failures, notes are output of cases that pass; a clean file passes once."""
+    """One document. What lets the run fail is a failure, the rest is output of cases that pass, as a clean file is."""
     total, failed = sum(max(len(r.findings), 1) for r in results), sum(map(_failures, results))
     lines = ['<?xml version="1.0" encoding="UTF-8"?>']
     lines.append(_tag("testsuites", {"name": "nnlang lint", **_counts(total, failed)}))
@@ -37,7 +37,7 @@ def _suite(result: Result) -> Iterator[str]:
         seen[name] += 1
         alone = name if seen[name] == 1 else f"{name} ({seen[name]})"
         yield "    " + _tag("testcase", _case(result, alone, line_of(d)))
-        yield "      " + _outcome(d)
+        yield "      " + _outcome(d, fails=result.fails(d))
         yield "    </testcase>"
     yield "  </testsuite>"
 
@@ -48,15 +48,15 @@ def _case(result: Result, name: str, line: int | None) -> dict[str, object]:
     return {"name": name, "classname": result.name, **place, "time": 0}
 
 
-def _outcome(d: Diagnostic) -> str:
+def _outcome(d: Diagnostic, *, fails: bool) -> str:
     text = "\n".join(_escaped(line) for line in render([d]).split("\n"))
-    if d.code.severity == "note":
+    if not fails:
         return f"<system-out>{text}</system-out>"
     return f"{_tag('failure', {'type': d.code.code, 'message': d.message})}{text}</failure>"
 
 
 def _failures(result: Result) -> int:
-    return sum(finding.diagnostic.code.severity != "note" for finding in result.findings)
+    return sum(result.fails(finding.diagnostic) for finding in result.findings)
 
 
 def _counts(tests: int, failures: int) -> dict[str, object]:

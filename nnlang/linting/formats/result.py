@@ -11,13 +11,14 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from nnlang.diagnostics import Diagnostic, printable
+from nnlang.diagnostics import Diagnostic, Severity, printable
 from nnlang.linting.check import Finding
+from nnlang.linting.likeness import likeness
+from nnlang.linting.settings import at_least
 from nnlang.rules.rule import Edit
 from nnlang.source import Source, Span
 
 _DRIVE = re.compile(r"[A-Za-z]:/")
-_PLACE = re.compile(r"\b\d+:\d+\b")  # the line and column of something else
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,17 @@ class Result:
     """One linted file and what was found in it; nothing, where it is clean.
 
     path: what every form calls the file, as the file system has it. Services that show findings beside the text
-    (GitHub, GitLab) know a file by its path from the root of the repository.
+    (GitHub, GitLab) know a file by its path from the root of the repository. fail_level: the severity from which
+    findings let a run fail.
     """
 
     path: str
     findings: tuple[Finding, ...]
+    fail_level: Severity = "warning"
+
+    def fails(self, d: Diagnostic) -> bool:
+        """Whether a finding lets the run fail."""
+        return at_least(d.code.severity, self.fail_level)
 
     @cached_property
     def name(self) -> str:
@@ -130,7 +137,7 @@ def fingerprints(result: Result) -> Iterator[tuple[Finding, str]]:
 
     seen: Counter[tuple[str, str]] = Counter()
     for finding in result.findings:
-        alike = finding.diagnostic.code.code, _PLACE.sub("", finding.diagnostic.message)
+        alike = likeness(finding.diagnostic)
         parts = (result.name, *alike, str(seen[alike]))
         seen[alike] += 1
         yield finding, sha256("\0".join(parts).encode()).hexdigest()
