@@ -50,6 +50,11 @@ SIGNS = (
     "1e999",
 )
 WORDS = ("N", "Source", "Kind", "Output", "auto", "Input", "nnlang: ignore[NN5]", "// nnlang: ignore[", "Layers")
+SIMPLE = (
+    """{ "Layers": [ { "Name": "Input", "DataSet": "gl_input", "N": "auto" },
+  { "Name": "Hidden", "N": 64 },
+  { "Name": "Output", "DataSet": "gl_output", "N": "auto" } ] }""",
+)
 MEMBERS: tuple[dict[str, object], ...] = (
     {"Source": []},
     {"Source": [], "Skip": "Input"},
@@ -115,12 +120,12 @@ def _member(text: str, rng: random.Random) -> str:
     try:
         thing = json.loads(text)
         layers = [layer for layer in thing["Layers"][1:] if isinstance(layer, dict)]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return text
-    for layer in layers if rng.random() < 0.3 else rng.sample(layers, min(1, len(layers))):
+    if rng.random() < 0.3:
+        thing["Layers"] = [*thing["Layers"][:1], *layers[-1:]]
+    for layer in layers if rng.random() < 0.3 else layers[-1:]:
         layer.update(rng.choice(MEMBERS))
-    if rng.random() < 0.1:
-        thing["Layers"] = [thing["Layers"][0], *layers[-1:]]
     return json.dumps(thing, indent=1)
 
 
@@ -138,13 +143,13 @@ def _lines(text: str, rng: random.Random) -> str:
 
 
 TORN: tuple[Callable[[str, random.Random], str], ...] = (_cut, _sign, _sign, _sign, _word, _moved, _doubled, _lines)
-WHOLE: tuple[Callable[[str, random.Random], str], ...] = (_number, _number, _member, _member, _directive, _word)
+WHOLE: tuple[Callable[[str, random.Random], str], ...] = (_number, _member, _member, _member, _directive)
 
 
 def mutated(rng: random.Random) -> str:
     """A sound or generated definition with one to four changes; half of the time all of them leave it readable."""
     changes = WHOLE if rng.random() < 0.5 else TORN + WHOLE
-    text = rng.choice((*EXAMPLES, TEXT)) if rng.random() < 0.8 else json.dumps(definitions(rng))
+    text = rng.choice((*EXAMPLES, *SIMPLE * 4, TEXT)) if rng.random() < 0.8 else json.dumps(definitions(rng))
     for _ in range(rng.choice((1, 1, 2, 4))):
         text = rng.choice(changes)(text, rng)
     return text

@@ -57,8 +57,8 @@ def lint(
     known = {need for need, given in facts.items() if given}
     told = suppressed(source, checked.comments, chosen, lambda prefix: _looked_for(prefix, checked, settings, known))
     left = _chosen(source.name, told, settings)
-    if checked.network is None and not any(RULES[d.code.code].code.severity == "error" for d in chosen):
-        left += _why_unread(source.name, found, settings)
+    if checked.network is None:
+        left += _why_unread(source.name, found, chosen, settings)
     report = Report()
     report.diagnostics += left
     sorted_ = report.sorted()
@@ -76,11 +76,15 @@ def _looked_for(prefix: str, checked: Checked, settings: Settings, known: Set[st
     return bool(on) and not ignored and all(rule.needs in ("", *known) for rule in wanted)
 
 
-def _why_unread(name: str, found: Iterable[Diagnostic], settings: Settings) -> list[Diagnostic]:
-    """The first error of a definition without a meaning, though its code was not selected: no rule saw the text."""
+def _why_unread(
+    name: str, found: Iterable[Diagnostic], chosen: Iterable[Diagnostic], settings: Settings
+) -> list[Diagnostic]:
+    """The first error of a text without a meaning, where no error is chosen: no rule saw it, so it is not clean."""
+    errors, codes = [d for d in found if d.code.severity == "error"], {d.code.code for d in chosen}
+    if any(d.code.code in codes for d in errors):
+        return []
     refused = (*settings.ignore, *settings.ignored_in(name))
-    errors = [d for d in found if d.code.severity == "error" and not d.code.code.startswith(refused)]
-    return errors[:1]
+    return [d for d in errors if not d.code.code.startswith(refused)][:1]
 
 
 def _read(source: Source, data: Mapping[str, DataFacts], limits: Limits) -> Checked:
