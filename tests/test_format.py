@@ -119,7 +119,7 @@ def drawn(seed: int) -> str:
 
 
 def test_random_texts_keep_what_they_say() -> None:
-    for seed in range(1_000):
+    for seed in range(400):
         properties(drawn(seed))
 
 

@@ -180,7 +180,7 @@ def _mends(source: Source, data: dict[str, DataFacts]) -> None:
         assert not set_back(before, now, guessed=unsafe)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_mutated_definitions_end_in_findings(seed: int) -> None:
     assert slowest(seed, 250) < 1
 

@@ -245,7 +245,7 @@ def test_a_text_of_a_megabyte(server: Client, uri: str) -> None:
 
 def test_random_edits(server: Client, uri: str) -> None:
     """Whatever is typed, the server answers, and its text stays the client's."""
-    draw = random.Random(5)
+    draw = random.Random(1)
     text = MOVIELENS
     server.open(uri, text)
     pieces = [
@@ -283,9 +283,9 @@ def test_random_edits(server: Client, uri: str) -> None:
         asked.append(server.begin(f"textDocument/{what}", at))
     for number in asked:
         server.answer(number)
-    found = server.findings(uri)
     document = Document("a.json", "json", 1, text)
-    wanted = lint(document.source) if document.is_ours else []
+    assert document.is_ours, "another seed: nothing is told of a text that looks like somebody else's"
+    found, wanted = server.findings(uri), lint(document.source)
     assert [d["code"] for d in found] == [f.diagnostic.code.code for f in wanted]
     starts = [position(text, f.diagnostic.place.span.start) for f in wanted if f.diagnostic.place.span]  # type: ignore[union-attr]
     assert starts == [d["range"]["start"] for d in found]

@@ -276,11 +276,11 @@ def test_limits_of_tokens() -> None:
     ],
 )
 def test_wild_texts_end_soon(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # of this process: others may run beside it
     root, codes = outcome(text)
     assert root is None
     assert codes
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_a_thousand_small_files_are_read_in_three_seconds() -> None:

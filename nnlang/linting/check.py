@@ -53,7 +53,8 @@ def lint(
     if settings.strict:
         found += [Diagnostic(syntax.STRICT_COMMENT, at(source, comment.span)) for comment in checked.comments]
     chosen = _chosen(source.name, found, settings)
-    facts = {"data": bool(data), "memory": settings.memory, "saved": saved, "strict": settings.strict}
+    measured = any(not facts.assumed for facts in data.values())
+    facts = {"data": measured, "memory": settings.memory, "saved": saved, "strict": settings.strict}
     known = {need for need, given in facts.items() if given}
     told = suppressed(source, checked.comments, chosen, lambda prefix: _looked_for(prefix, checked, settings, known))
     left = _chosen(source.name, told, settings)
