@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from nnlang.marks import Word
 
-STEPS = 500_000  # of the automaton, in all trials together
+STEPS = 150_000  # of the automaton, in all trials together: about a quarter of a second
 ODD_PLACES, ODD_COST = 6, 3  # lines looked at as places of a slip; what contradictory lines cost at most
 VALUE, VALUE_OR_END, NAME, NAME_OR_END, COLON, COMMA_OR_END, NOTHING = range(7)
 CLOSER = {"{": "}", "[": "]"}

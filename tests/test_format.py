@@ -193,6 +193,8 @@ def test_many_random_texts_keep_what_they_say() -> None:
 def test_definitions_mean_what_they_meant() -> None:
     for seed in range(10_000):
         text = json.dumps(definitions(Random(seed)), ensure_ascii=False)
+        if len(text) > 100_000:
+            continue  # a list with a layer too many: laid out, it is larger than texts may be
         before, after = (check(Source("x.json", t), need_shapes=False) for t in (text, formatted(text)))
         assert after.network == before.network
         assert sorted(d.message for d in after.report.diagnostics) == sorted(
