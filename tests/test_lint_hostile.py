@@ -179,7 +179,7 @@ def _mends(source: Source, data: dict[str, DataFacts]) -> None:
     for unsafe in (False, True):
         after, _ = mended(source, lambda s: lint(s, PLAIN, data), unsafe=unsafe)
         before, now = lint(source, PLAIN, data), lint(after, PLAIN, data)
-        assert not set_back(before, now, guessed=unsafe)
+        assert not set_back(before, now, guessed=False)  # a safe step may bring more to light, never less to read
 
 
 @pytest.mark.parametrize("seed", range(2))
