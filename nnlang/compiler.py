@@ -52,18 +52,15 @@ def compile_network(
     shape, options = replace(structure(training or Training()), ranking=ranking), options or Options()
     lowered = {name: lower(network, name, shape) for name in entries}
     optimised = {name: optimise(low.roots, low.pool, verify) for name, low in lowered.items()}
-    steps = [
-        pipeline.Entry(
-            name,
-            optimised[name].roots,
-            frozenset(i for i, s in enumerate(low.states) if s.transposed),
-            optimised[name].declined,
-        )
-        for name, low in lowered.items()
-    ]
+    steps = [_entry(low, optimised[name]) for name, low in lowered.items()]
     plans = {e.name: pipeline.plan(e, batch, options) for e in steps}
     source = pipeline.emit(steps, plans, options)
     return Compiled(lowered, optimised, plans, source, structure_key(optimised, options))
+
+
+def _entry(low: Lowered, done: Optimised) -> pipeline.Entry:
+    transposed = frozenset(i for i, s in enumerate(low.states) if s.transposed)
+    return pipeline.Entry(low.entry, done.roots, transposed, done.declined)
 
 
 def footprint(network: Network, training: Training) -> Footprint:
@@ -73,9 +70,7 @@ def footprint(network: Network, training: Training) -> Footprint:
     """
     low = lower(network, "step", structure(training))
     done = optimise(low.roots, low.pool)
-    options = Options("cuda:90")
-    step = pipeline.Entry("step", done.roots, frozenset(i for i, s in enumerate(low.states) if s.transposed))
-    plan = pipeline.plan(step, training.batch, options)
+    plan = pipeline.plan(_entry(low, done), training.batch, Options("cuda:90"))
     parameters = sum(prod(s.shape) for s in low.states if (s.owner, s.part) in LEARNED)
     weights = ELEMENT * parameters
     held = ELEMENT * sum(plan.slots) + plan.scratch

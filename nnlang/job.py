@@ -76,7 +76,14 @@ def _job(job: ast.Job) -> Job:
         written=written,
         results=training.results.value if training.results else schema.JOB_RESULTS,
         checkpoint_name=training.checkpoint_name.value if training.checkpoint_name else schema.JOB_CHECKPOINT_NAME,
-        prediction_batch=prediction.batch.value if prediction.batch else 1024,
-        prediction_k=prediction.k.value if prediction.k else 10,
+        prediction_batch=prediction.batch.value if prediction.batch else _default("batch"),
+        prediction_k=prediction.k.value if prediction.k else _default("k"),
         prediction_results=prediction.results.value if prediction.results else None,
     )
+
+
+def _default(field: str) -> int:
+    """What a number of PredictionParameters is where it is not written."""
+    value = schema.PREDICTION.default(field)
+    assert isinstance(value, int)
+    return value

@@ -12,7 +12,7 @@ from nnlang.compiler import Compiled, compile_network
 from nnlang.definition import load
 from nnlang.diagnostics import Diagnostic
 from nnlang.network import DataFacts
-from nnlang.runtime.facts import facts_of
+from nnlang.runtime.facts import facts_of, saved_of
 from nnlang.settings import settle
 from nnlang.syntax import read_source
 
@@ -43,16 +43,10 @@ def lint(
     """
     from nnlang.linting.check import lint as run
     from nnlang.linting.config import settings_of
-    from nnlang.rules.rule import Saved
 
     chosen = settings_of({name.replace("_", "-"): value for name, value in settings.items()})
-    saved = None
-    if against is not None:
-        from nnlang.runtime.model import load_network
-
-        saved = Saved(os.fspath(against), load_network(against))
     facts = facts_of(data) | dict(widths or {})
-    return [finding.diagnostic for finding in run(read_source(path), chosen, facts, saved)]
+    return [finding.diagnostic for finding in run(read_source(path), chosen, facts, saved_of(against))]
 
 
 def compile(

@@ -22,7 +22,7 @@ from nnlang.linting.files import STDIN, definitions
 from nnlang.linting.settings import Settings, at_least
 from nnlang.network import DataFacts
 from nnlang.rules.rule import Saved
-from nnlang.runtime.facts import facts_of
+from nnlang.runtime.facts import facts_of, saved_of
 from nnlang.source import Source
 from nnlang.syntax import read_source
 
@@ -121,7 +121,7 @@ def _run(chosen: flags.Chosen) -> int:
     known = known_before(chosen)
     files = list(definitions(given.paths, flags.passed_over(chosen)))
     flags.check_output(chosen, files)
-    look = _Look(chosen.settings, facts_of(chosen.data) | options.widths(given.width, "lint"), _saved(given.against))
+    look = _Look(chosen.settings, facts_of(chosen.data) | options.widths(given.width, "lint"), saved_of(given.against))
     tally = _Tally()
     try:
         for path in files:
@@ -188,12 +188,3 @@ def _unused_once(tally: _Tally) -> list[tuple[str, list[Finding]]]:
 def _unread(d: Diagnostic, name: str) -> Finding:
     """The finding for a file that cannot be read, under the name that people know."""
     return Finding(replace(d, place=replace(d.place or Place(name), file=name)))
-
-
-def _saved(path: Path | None) -> Saved | None:
-    """The network of a model file; h5py is needed for this alone."""
-    if path is None:
-        return None
-    from nnlang.runtime.model import load_network
-
-    return Saved(str(path), load_network(path))

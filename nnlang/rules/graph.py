@@ -11,7 +11,7 @@ from nnlang.network import Activation, Kind, Layer, LayerType, Network
 from nnlang.rules.rule import Example, Rule, Subject
 from nnlang.source import Span
 
-_FLAT = frozenset((Activation.SIGMOID, Activation.TANH))  # slopes at most 1, most of them far below
+FLAT = frozenset((Activation.SIGMOID, Activation.TANH))  # slopes at most 1, most of them far below
 _DEEP = 4
 
 
@@ -103,7 +103,7 @@ def deep_sigmoids(subject: Subject) -> Iterator[Diagnostic]:
     network = subject.network
     run: dict[int, int] = {}
     for layer in network.layers:
-        flat = layer.activation in _FLAT and layer.kind is Kind.HIDDEN and layer.type is not LayerType.POOLING
+        flat = layer.activation in FLAT and layer.kind is Kind.HIDDEN and layer.type is not LayerType.POOLING
         if flat and not layer.batch_normalization and not layer.skips:
             run[layer.index] = 1 + max((run.get(s, 0) for s in layer.sources), default=0)
     longer = {s for layer in network.layers for s in layer.sources if layer.index in run}

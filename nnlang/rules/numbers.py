@@ -11,6 +11,7 @@ from nnlang.codes import advice as codes
 from nnlang.diagnostics import Diagnostic
 from nnlang.legality import activation_spelling
 from nnlang.network import Activation, ErrorFunction, Kind, Layer, LayerType, Network, Optimizer, Scheme
+from nnlang.rules.graph import FLAT
 from nnlang.rules.rule import Example, Rule, Subject
 from nnlang.source import Span
 
@@ -200,14 +201,13 @@ _SUMS: Mapping[Scheme, Callable[[float, int], float]] = {
     Scheme.CONSTANT: lambda s, n: abs(s) * n,
 }
 _SATURATED = 8.0  # Sigmoid's slope there is 0.0003
-_FLAT = frozenset((Activation.SIGMOID, Activation.TANH))
 
 
 def saturating_weights(subject: Subject) -> Iterator[Diagnostic]:
     """Sigmoid and Tanh layers on dense sources whose first sums lie where both are flat."""
     for written, layer in subject.layers(Kind.HIDDEN, Kind.OUTPUT):
         sums = _SUMS.get(layer.init.scheme)
-        if not (written.init and sums and layer.activation in _FLAT and layer.type is not LayerType.POOLING):
+        if not (written.init and sums and layer.activation in FLAT and layer.type is not LayerType.POOLING):
             continue
         inputs = sum(_dense_units(subject, source) for source in layer.sources)
         size = sums(layer.init.scale, inputs) if inputs else 0.0
