@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +23,12 @@ from nnlang.runtime.datawriter import size, writer
 from nnlang.runtime.files import Writer, atomic_write_all, check_target, distinct, exists, is_hdf5
 from nnlang.runtime.hdf import is_model
 from nnlang.runtime.rows import Rows, Table
+from nnlang.runtime.skipped import Skipped
 from nnlang.runtime.stored import BOOLEAN, FLOAT, NAME, SPARSE, UINT, StoredSet
-from nnlang.runtime.textdata import REASONS, Parsed
+from nnlang.runtime.textdata import Parsed
 from nnlang.runtime.vocabulary import Vocabulary
 
 WIDTH_STEP = 128
-_SHOWN_LINES = 5
 
 Progress = Callable[[int, int, int], None]  # bytes read, bytes in all, lines so far
 
@@ -68,35 +68,6 @@ class Conversion:
     notices: tuple[Diagnostic, ...] = ()
 
 
-@dataclass
-class _Findings:
-    """Bad lines on their way: the first few are told, the others counted; with `strict` the first one stops."""
-
-    strict: bool
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    count: int = 0
-    next_place: str = ""
-
-    def take(self, parsed: Parsed) -> None:
-        for line, reason in parsed.bad:
-            place = Place(str(parsed.block.path), line=line)
-            if self.strict:
-                raise stop(codes.BAD_LINE, place, reason=REASONS[reason])
-            self.count += 1
-            if self.count <= _SHOWN_LINES:
-                said = "" if self.diagnostics else None  # the remedy is told once
-                self.diagnostics.append(Diagnostic(codes.LINE_SKIPPED, place, {"reason": REASONS[reason]}, said))
-            elif not self.next_place:
-                self.next_place = str(place)
-
-    def all(self) -> list[Diagnostic]:
-        left = self.count - _SHOWN_LINES
-        if left <= 0:
-            return self.diagnostics
-        more = Diagnostic(codes.MORE_LINES_SKIPPED, None, {"count": left, "place": self.next_place})
-        return [*self.diagnostics, more]
-
-
 def convert(request: Request, progress: Progress = lambda done, total, lines: None) -> Conversion:
     """Convert as asked and write the files; raises `Stop` for wrong requests, wrong inputs and full disks.
 
@@ -108,7 +79,7 @@ def convert(request: Request, progress: Progress = lambda done, total, lines: No
     paths = inputs(request.input)
     rows = Rows(_samples(request), _features(request), add=request.create or request.merge)
     known = rows.samples.size, rows.features.size
-    total, findings = total_bytes(paths), _Findings(request.strict)
+    total, findings = total_bytes(paths), Skipped(request.strict)
     take = rows.take_pairs if request.columns else rows.take
     for parsed in _parsed(request, paths):
         findings.take(parsed)
@@ -223,7 +194,7 @@ def _features(request: Request) -> Vocabulary:
     return indexfile.read(request.features)
 
 
-def _check_content(request: Request, rows: Rows, table: Table, findings: _Findings) -> None:
+def _check_content(request: Request, rows: Rows, table: Table, findings: Skipped) -> None:
     if not rows.lines and (findings.count or request.least is None):
         words = stop(codes.NO_ROWS, Place(str(request.input)), path=request.input, bad=findings.count)
         raise Stop(*words.diagnostics, *findings.all())

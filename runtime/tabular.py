@@ -17,12 +17,12 @@ from nnlang.codes import data as codes
 from nnlang.diagnostics import Place, stop
 from nnlang.runtime.blocks import Block, blocks
 from nnlang.runtime.numerals import numbers
-from nnlang.runtime.textdata import COLUMNS, GOOD, LABEL, NO_LABEL, NUL, OPEN_QUOTE, RATING, Parsed
+from nnlang.runtime.textdata import COLUMNS, GOOD, LABEL, NO_LABEL, NUL, OPEN_QUOTE, RATING, TIME, Parsed
 from nnlang.runtime.vocabulary import PADDING, Bytes, Positions
 
-_DELIMITERS = "\t,;|"
+DELIMITERS = "\t,;|"
 _NEWLINE, _RETURN = 10, 13
-_USER, _ITEM, _RATING, _TIME = range(4)
+_USER, _ITEM, _RATING = range(3)
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,30 @@ class _Fields:
 
 
 def parsed(
-    paths: list[Path], columns: Sequence[str], delimiter: str = "", *, needs_rating: bool, least: float | None = None
+    paths: list[Path],
+    columns: Sequence[str],
+    delimiter: str = "",
+    *,
+    needs_rating: bool,
+    least: float | None = None,
+    time: int = 3,
 ) -> Iterator[Parsed]:
-    """The blocks of the files, a good line as a sample with one feature; ratings below `least` are left out."""
+    """The blocks of the files, a good line as a sample with one feature; ratings below `least` are left out.
+
+    `time` says which of the columns (from 0) holds times, if there are so many.
+    """
     layout = None
     for block in blocks(paths):
         if layout is None:
             layout = find_layout(block, columns, delimiter)
-        yield parse(block, layout, needs_rating=needs_rating, least=least)
+        yield parse(block, layout, needs_rating=needs_rating, least=least, time=time)
 
 
 def find_layout(block: Block, columns: Sequence[str], delimiter: str = "") -> Layout:
     """The layout that the first line shows; raises `Stop` where a wanted column is not in it (NN480, NN481)."""
     first = block.data.split(b"\n", 1)[0].removesuffix(b"\r")
     text = first.decode("utf-8", "surrogateescape")
-    delimiter = delimiter or max(_DELIMITERS, key=text.count)
+    delimiter = delimiter or max(DELIMITERS, key=text.count)
     names = _split(text, delimiter) or [text]
     given = ",".join(columns)
     if not 2 <= len(columns) <= 4:
@@ -80,7 +89,7 @@ def find_layout(block: Block, columns: Sequence[str], delimiter: str = "") -> La
     return Layout(delimiter, len(names), wanted, header)
 
 
-def parse(block: Block, layout: Layout, *, needs_rating: bool, least: float | None = None) -> Parsed:
+def parse(block: Block, layout: Layout, *, needs_rating: bool, least: float | None = None, time: int = 3) -> Parsed:
     """The good lines of a block."""
     odd = b'"' in block.data or b"\0" in block.data or (layout.delimiter != "\t" and b"\t" in block.data)
     fields = (_one_by_one if odd or len(layout.delimiter.encode()) > 1 else _together)(block, layout)
@@ -89,12 +98,12 @@ def parse(block: Block, layout: Layout, *, needs_rating: bool, least: float | No
     reason[(reason == GOOD) & ((length[_USER] <= 0) | (length[_ITEM] <= 0))] = NO_LABEL
     values = times = None
     if len(layout.wanted) > _RATING and (needs_rating or least is not None):
-        values = _numbers(fields, length, _RATING)
-    if len(layout.wanted) > _TIME:
-        times = _numbers(fields, length, _TIME)
-    keep = reason == GOOD
+        values = _numbers(fields, length, _RATING, RATING)
+    if len(layout.wanted) > time:
+        times = _numbers(fields, length, time, TIME)
+    good = keep = reason == GOOD
     if least is not None and values is not None:
-        keep &= values >= least
+        keep = good & (values >= least)
     bad = np.flatnonzero(reason != GOOD)
     return Parsed(
         block,
@@ -107,17 +116,18 @@ def parse(block: Block, layout: Layout, *, needs_rating: bool, least: float | No
         values[keep].astype(np.float32) if values is not None and needs_rating else None,
         times[keep] if times is not None else None,
         tuple((int(fields.line[i]), int(reason[i])) for i in bad),
+        below=int(np.count_nonzero(good) - np.count_nonzero(keep)),
     )
 
 
-def _numbers(fields: _Fields, length: list[Positions], column: int) -> NDArray[np.float64]:
-    """The numbers of a column; lines whose field is none get the reason, if nothing else is wrong with them."""
+def _numbers(fields: _Fields, length: list[Positions], column: int, wrong: int) -> NDArray[np.float64]:
+    """The numbers of a column; lines whose field is none get `wrong` as reason, if nothing else is wrong with them."""
     good = np.flatnonzero(fields.reason == GOOD)
     value = np.zeros(len(fields.reason))
     found, fine = numbers(fields.text, fields.start[column][good], length[column][good])
     fine &= np.abs(found) <= np.finfo(np.float32).max
     value[good] = found
-    fields.reason[good[~fine]] = RATING
+    fields.reason[good[~fine]] = wrong
     return value
 
 

@@ -17,6 +17,8 @@ from nnlang.runtime.vocabulary import PADDING, Bytes, Positions
 
 _NEWLINE, _TAB, _COLON, _COMMA, _RETURN = 10, 9, 58, 44, 13
 
+_Numbers = NDArray[np.float32] | NDArray[np.float64]
+
 REASONS = (
     "",
     "there is no TAB between the sample and its features",
@@ -29,8 +31,9 @@ REASONS = (
     "the user or the item is empty",
     "a quoted field does not end",
     "a label holds a TAB or a line end, which cannot stand in an index file",
+    "the time is not a finite number",
 )
-GOOD, NO_TAB, NO_SAMPLE, SECOND_TAB, NUL, NOT_A_NUMBER, COLUMNS, RATING, NO_LABEL, OPEN_QUOTE, LABEL = range(
+GOOD, NO_TAB, NO_SAMPLE, SECOND_TAB, NUL, NOT_A_NUMBER, COLUMNS, RATING, NO_LABEL, OPEN_QUOTE, LABEL, TIME = range(
     len(REASONS)
 )
 _BLANK = 255
@@ -41,7 +44,7 @@ class Parsed:
     """The good lines of one block: where each sample's label stands, and the points of each line.
 
     Points of line i are `offsets[i] : offsets[i + 1]`; labels are text[start : start + length]. `values` (0 where none
-    was written) is None where values were not asked for. `bad` holds (line number, index into REASONS).
+    was written) and `times` are None where they were not asked for. `bad` holds (line number, index into REASONS).
     """
 
     block: Block
@@ -52,10 +55,11 @@ class Parsed:
     start: Positions
     length: Positions
     values: NDArray[np.float32] | None = None
-    times: NDArray[np.float64] | None = None  # of columns alone
+    times: NDArray[np.float64] | None = None  # NaN where none was written
     bad: tuple[tuple[int, int], ...] = ()
     extra: int = 0  # points with more than one value; the first was taken
     bare: int = 0  # points without a value where values were asked for; 0 was taken
+    below: int = 0  # points left out because their value is below the least that was asked for
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ class _Marks:
         return np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)
 
 
-def parse(block: Block, *, values: bool) -> Parsed:
-    """The lines of a block; with `values` the first value of each point too (float32)."""
+def parse(block: Block, *, values: bool, times: bool = False) -> Parsed:
+    """The lines of a block; with `values` the first value of each point too (float32), with `times` as its time."""
     text = np.frombuffer(block.data + bytes(PADDING), np.uint8)
     marks = _marks(text)
     reason = _reasons(text, marks, block.data)
@@ -91,12 +95,15 @@ def parse(block: Block, *, values: bool) -> Parsed:
         point, start, length = point[filled], start[filled], length[filled]
 
     value, bare, extra = None, 0, 0
-    if values:
-        value, bare, extra, wrong = _values(text, marks, point, returns)
+    if values or times:
+        empty = np.full(len(point), np.nan) if times else np.zeros(len(point), np.float32)
+        value, bare, extra, wrong = _values(text, marks, point, returns, empty)
         lines = np.searchsorted(offsets, wrong, "right") - 1
         reason[lines[reason[lines] == GOOD]] = NOT_A_NUMBER
     parsed = Parsed(
-        block, text, marks.line_start, marks.at[marks.first] - marks.line_start, offsets, start, length, value,
+        block, text, marks.line_start, marks.at[marks.first] - marks.line_start, offsets, start, length,
+        values=None if times or value is None else value.astype(np.float32, copy=False),
+        times=value.astype(np.float64, copy=False) if times and value is not None else None,
         extra=extra, bare=bare,
     )  # fmt: skip
     return _good(parsed, reason)
@@ -113,6 +120,7 @@ def at_least(parsed: Parsed, least: float, keep_values: bool) -> Parsed:
         length=parsed.length[keep],
         values=parsed.values[keep] if keep_values else None,
         bare=parsed.bare if keep_values else 0,
+        below=int(len(keep) - np.count_nonzero(keep)),
     )
 
 
@@ -162,10 +170,9 @@ def _end(text: Bytes, marks: _Marks, mark: Positions, returns: bool) -> Position
 
 
 def _values(
-    text: Bytes, marks: _Marks, point: Positions, returns: bool
-) -> tuple[NDArray[np.float32], int, int, Positions]:
-    """The values of the points, how many have none, how many more than one, and which are no numbers."""
-    value = np.zeros(len(point), np.float32)
+    text: Bytes, marks: _Marks, point: Positions, returns: bool, value: _Numbers
+) -> tuple[_Numbers, int, int, Positions]:
+    """The values of the points laid into `value`, how many have none, how many several, and which are no numbers."""
     has = np.flatnonzero(marks.kind[point + 1] == _COMMA)
     start = marks.at[point[has] + 1] + 1
     after = point[has] + 2
@@ -198,6 +205,7 @@ def _good(parsed: Parsed, reason: NDArray[np.uint8]) -> Parsed:
         parsed.start[points],
         parsed.length[points],
         None if parsed.values is None else parsed.values[points],
+        None if parsed.times is None else parsed.times[points],
         bad=tuple((parsed.block.line + int(i), int(reason[i])) for i in bad),
         extra=parsed.extra,
         bare=parsed.bare,

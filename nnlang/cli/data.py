@@ -1,4 +1,4 @@
-"""`nnlang data`: get public collections, and see what a data set holds."""
+"""`nnlang data`: get public collections, see what data hold, split ratings for learning and judging."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnlang.cli import show
+from nnlang.cli import data_split, show
+from nnlang.cli.generate import reading
 from nnlang.cli.options import Json
 
 if TYPE_CHECKING:
     from nnlang.runtime.describe import Description
 
+_FORMS = {"density": ".4%", "days": ",.1f"}  # of facts that are no counts
+
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Get public collections; see what a data set holds."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Get public collections; see what data hold; split ratings for learning and judging.",
 )
+app.command("split")(data_split.split)
 
 
 @app.command("get")
@@ -62,30 +68,69 @@ def get(
 
 @app.command("describe")
 def describe(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A data set file (NetCDF).", readable=False)],
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="PATH", help="A data set (NetCDF), a text, a table, a split.", readable=False),
+    ],
+    columns: data_split.Columns = None,
+    delimiter: data_split.Delimiter = None,
+    second: Annotated[
+        str | None,
+        typer.Option(
+            "--second",
+            metavar="none|value|time",
+            help="What the number after an item, or in a third column, is; found out unless given.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print what a data set holds: sizes, density, how entries spread over rows and columns.
+    """Print what data hold: sizes, density, how entries spread over rows and columns, and what looks wrong.
 
     \b
       nnlang data describe gl_input.nc
+      nnlang data describe ratings.txt
+      nnlang data describe ratings.csv --columns userId,movieId,rating,timestamp
+      nnlang data describe split
+
+    \b
+    What looks wrong is told with its number, an example and a remedy: values that look like times, names
+    with spaces or quotes at their ends, a header read as data, users with one item, and more.
     """
     from nnlang.runtime.dataset import read
     from nnlang.runtime.describe import describe as description
+    from nnlang.runtime.describe import describe_ratings, is_data_set
 
-    for data in read(path):
-        show.findings(data.notices)
-        found = description(data)
-        if as_json:
-            show.record(found.record())
-        else:
-            _tell(found)
+    if (path / "split.json").exists():
+        data_split.describe(path, as_json)
+        return
+    if is_data_set(path):
+        for data in read(path):
+            show.findings(data.notices)
+            _tell(description(data), f"data set {data.name}", str(path), as_json)
+        return
+    found, notices = describe_ratings(
+        path, columns=data_split.names(columns), delimiter=data_split.mark(delimiter), second=second, progress=reading()
+    )
+    show.findings(notices)
+    _tell(found, str(path), str(path), as_json)
 
 
-def _tell(found: Description) -> None:
-    show.table(f"data set {found.name}", ("what", "value"), list(found.facts.items()))
+def _tell(found: Description, title: str, path: str, as_json: bool) -> None:
+    """Print a description: tables and findings for people, one object for machines."""
+    if as_json:
+        show.record(found.record())
+        return
+    show.table(title, ("what", "value"), [(name, _shown(name, fact)) for name, fact in found.facts.items()])
     if found.spread:
         columns = ("entries", *(f"{q:.0%}" for q in found.quantiles), "mean", "empty")
         show.table("", columns, [(f"per {what}", *values) for what, values in found.spread.items()])
     if found.values:
         show.table("", ("", *(f"{q:.0%}" for q in found.quantiles), "mean"), [("value", *found.values)])
+    show.findings(one.diagnostic(path) for one in found.suspicions)
+
+
+def _shown(name: str, fact: str | int | float) -> str | int:
+    """A fact as people read it."""
+    if isinstance(fact, float):
+        return format(fact, _FORMS.get(name, ",.4g"))
+    return fact

@@ -96,7 +96,7 @@ def generate(
         delimiter=_DELIMITERS.get(delimiter or "", delimiter or ""),
         least=least,
     )  # fmt: skip
-    result = convert.convert(request, _progress())
+    result = convert.convert(request, reading())
     show.findings(result.notices)
     if as_json:
         show.record(record(request, result))
@@ -142,7 +142,7 @@ def _tell(request: Request, result: Conversion) -> None:
     show.say(f"      nnlang train -c config.json {partner} -n model.nc -b 256 -e 10")
 
 
-def _progress() -> Callable[[int, int, int], None]:
+def reading() -> Callable[[int, int, int], None]:
     """A bar on a terminal; elsewhere a line every 10 seconds, so that short runs stay quiet."""
     bar, last = show.Bar("reading"), time.monotonic()
     live = show.terminal(sys.stderr)
