@@ -1,54 +1,175 @@
-"""Are the recommendations any good: held-out entries of each user, judged beside the popularity baseline."""
+"""Are the recommendations any good: held-out entries of each user, judged beside baselines for the same users."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from nnlang.codes import data as data_codes
 from nnlang.codes import usage as codes
-from nnlang.diagnostics import Diagnostic, Place, Report, stop
+from nnlang.diagnostics import Place, Report, stop
+from nnlang.measures import Metric
+from nnlang.runtime import ease
+from nnlang.runtime.baselines import NEIGHBOURS, SHRINK, GroupPopularity, Ranker, item_counts, item_knn, popularity
+from nnlang.runtime.contender import ModelRanker, contender
 from nnlang.runtime.dataset import DataSet
 from nnlang.runtime.devices import CPU, Device
+from nnlang.runtime.exam import Exam, digest_of, read_exam, read_groups
 from nnlang.runtime.files import atomic_text
-from nnlang.runtime.filters import Filter, FilterMode
-from nnlang.runtime.metrics import Ints, Rows, Scores, holdout, popularity, score
+from nnlang.runtime.intervals import USUAL, Resampling
+from nnlang.runtime.judging import Evaluation, Judged, Progress, judge, usual_metrics
+from nnlang.runtime.metrics import Ints, Rows, Scores, holdout, score
 from nnlang.runtime.model import Model
-from nnlang.runtime.predict import (
-    Recommender,
-    Wanted,
-    input_layer,
-    is_analog,
-    judge_signals,
-    labels_of,
-    output_layer,
-    signal_set,
-    unlabelled,
-)
+from nnlang.runtime.predict import Recommender, Wanted, output_layer
 from nnlang.runtime.recs import Top
-from nnlang.runtime.signals import decoded, encoded, read_signals, vocabulary
+from nnlang.runtime.signals import decoded, read_signals
 from nnlang.runtime.vocabulary import Vocabulary
+
+__all__ = [
+    "BASELINES", "Evaluation", "Judged", "Options", "Split", "evaluate", "judge", "judge_texts", "measure", "split"
+]  # fmt: skip
 
 Path_ = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """How the model and the popularity baseline find held-out entries; both leave out what a user is known to have.
+class Options:
+    """How models and baselines are asked: users at a time; the output layer; whether values of the texts count (None
+    asks the model); index files for models without labels; and the baselines' own settings.
 
-    `users` have a held-out entry; `features` could be recommended; the scores hold values at 1..k.
+    `groups` names a text `user TAB group`. `ease_lambda` is a number above 0, "auto" (tried on a part of the training
+    users' entries) or None: tried where the data are small, 500 where not. `seed` is that of the trying.
     """
 
-    model: Scores
-    popularity: Scores
-    users: int
-    features: int
+    batch: int = 1024
+    layer: str | None = None
+    analog: bool | None = None
+    input_index: Path_ | None = None
+    output_index: Path_ | None = None
+    groups: Path_ | None = None
+    neighbours: int = NEIGHBOURS
+    shrink: float = SHRINK
+    ease_lambda: float | str | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a baseline is fitted for."""
+
+    exam: Exam
+    options: Options
     k: int
-    notices: tuple[Diagnostic, ...] = ()
+    report: Report
+
+
+def _popularity(asked: _Asked) -> Ranker:
+    return popularity(asked.exam.train, asked.exam.items)
+
+
+def _group(asked: _Asked) -> Ranker:
+    exam, path = asked.exam, asked.options.groups
+    if path is None:
+        raise stop(codes.MISSING_OPTION, command="evaluate", option="--groups, a text of lines `user TAB group`")
+    groups = read_groups(path, exam.users, exam.train_users, asked.report)
+    return GroupPopularity(exam.train, item_counts(exam.train, exam.items), *groups)
+
+
+def _knn(asked: _Asked) -> Ranker:
+    return item_knn(asked.exam.train, asked.exam.items, asked.options.neighbours, asked.options.shrink)
+
+
+def _ease(asked: _Asked) -> Ranker:
+    wanted, exam, seed = asked.options.ease_lambda, asked.exam, asked.options.seed
+    find = {"auto": ease.tried, None: ease.suited}
+    lambda_ = wanted if isinstance(wanted, float) else find[wanted](exam.train, exam.items, asked.k, seed)
+    return ease.ease(exam.train, exam.items, lambda_)
+
+
+# The baselines by the names that people give; in the order of the table.
+BASELINES: dict[str, Callable[[_Asked], Ranker]] = {
+    "popularity": _popularity,
+    "group": _group,
+    "knn": _knn,
+    "ease": _ease,
+}
+
+
+def judge_texts(
+    models: Mapping[str, Model],
+    known: Path_,
+    held: Path_,
+    *,
+    train: Path_ | None = None,
+    metrics: Sequence[Metric] | None = None,
+    baselines: Sequence[str] = ("popularity",),
+    options: Options = Options(),
+    resampling: Resampling | None = USUAL,
+    about: Mapping[str, Any] | None = None,
+    device: Device = CPU,
+    progress: Progress = lambda done, total: None,
+) -> Evaluation:
+    """Judge models and baselines on the entries of `held`, given those of `known`, texts `sample TAB feature:feature`.
+
+    models: name in tables -> model; all others are compared with the first. `known` is what a ranker sees of each user
+    and what is never recommended; baselines learn from `train`, or from `known` of all its users. baselines: names of
+    BASELINES. Features that only `held` names count as missed; users without a held-out entry are not judged.
+    Metrics are of ranked lists: precision, recall, NDCG and coverage at 10 unless given. Raises `Stop` for texts,
+    models and settings that cannot be used.
+    """
+    report = Report()
+    wanted = tuple(metrics) if metrics is not None else usual_metrics(10)
+    chosen = {
+        "layer": options.layer, "analog": options.analog,
+        "input_index": options.input_index, "output_index": options.output_index,
+    }  # fmt: skip
+    contenders = [contender(name, model, report, **chosen) for name, model in models.items()]  # type: ignore[arg-type]
+    exam = read_exam(contenders, known, held, train, report)
+    asked = _Asked(exam, options, max(metric.k or 0 for metric in wanted), report)
+    rankers: list[Ranker] = [ModelRanker(one, exam.numbers, exam.users, device) for one in contenders]
+    rankers += [BASELINES[name](asked) for name in baselines]
+    found = judge(
+        rankers, exam.known, exam.held, wanted, items=exam.items, train=exam.train,
+        kinds=["model"] * len(models) + list(baselines), batch=options.batch, resampling=resampling, progress=progress,
+    )  # fmt: skip
+    facts = {**_facts(exam, known, held, train), **(about or {})}
+    return replace(found, about=facts, notices=(*report.diagnostics, *found.notices))
+
+
+def _facts(exam: Exam, known: Path_, held: Path_, train: Path_ | None) -> dict[str, Any]:
+    """What was judged, so that somebody else can judge the same."""
+    facts: dict[str, Any] = {
+        "known": {**digest_of(known), "entries": len(exam.known.index)},
+        "held": {**digest_of(held), "entries": len(exam.held.index)},
+    }
+    if train is not None:
+        facts["train"] = digest_of(train)
+    return facts | {"train_users": exam.train.count, "train_entries": len(exam.train.index)}
+
+
+def evaluate(
+    model: Model,
+    known: Path_,
+    held: Path_,
+    *,
+    k: int = 10,
+    batch: int = 1024,
+    layer: str | None = None,
+    analog: bool | None = None,
+    input_index: Path_ | None = None,
+    output_index: Path_ | None = None,
+    device: Device = CPU,
+    **further: Any,
+) -> Evaluation:
+    """Judge one model beside popularity, with lists of k; `further` are settings of `judge_texts` (metrics, ...)."""
+    options = Options(batch, layer, analog, input_index, output_index)
+    further.setdefault("metrics", usual_metrics(k))
+    return judge_texts({"model": model}, known, held, options=options, device=device, **further)
 
 
 @dataclass(frozen=True)
@@ -88,50 +209,6 @@ def _lines(samples: tuple[str, ...], labels: list[str], rows: Rows) -> Iterator[
             yield f"{sample}\t{':'.join(points)}\n"
 
 
-def evaluate(
-    model: Model,
-    known: Path_,
-    held: Path_,
-    *,
-    k: int = 10,
-    batch: int = 1024,
-    layer: str | None = None,
-    analog: bool | None = None,
-    input_index: Path_ | None = None,
-    output_index: Path_ | None = None,
-    device: Device = CPU,
-) -> Evaluation:
-    """Judge a model on the entries of `held`, given those of `known`, both texts of `sample TAB feature:feature`.
-
-    `known` is what the model sees of each user, what is never recommended, and what popularity is counted on. Features
-    that only `held` names count as missed. Users without a held-out entry are not judged.
-    """
-    report = Report()
-    source, (target, inner) = input_layer(model, None), output_layer(model, layer)
-    if inner:
-        outputs_of = ", ".join(output.name for output in model.network.outputs)
-        raise stop(codes.WHICH_LAYER, reason=f"layer `{target.name}` is no output layer", layers=outputs_of)
-    inputs = labels_of(model, source, input_index, report, "input", "--input-index")
-    outputs = labels_of(model, target, output_index, report, "output", "--output-index")
-    uses_values = analog if analog is not None else is_analog(model, source)
-    signals = read_signals(known, vocabulary(inputs), values=uses_values)
-    judge_signals(known, signals, report)
-    samples = Vocabulary([encoded(sample) for sample in signals.samples])
-    seen = read_signals(known, vocabulary(outputs), samples=samples).rows.distinct()
-    relevant = read_signals(held, vocabulary(outputs), samples=samples, add=True).rows
-    judged = np.flatnonzero(relevant.lengths)
-    if not len(judged):
-        hint = f"it must name samples that `{known}` names too"
-        raise stop(data_codes.NO_ENTRIES, Place(str(held)), path=held, samples=0, hint=hint)
-    removed = Filter(seen.take(judged), FilterMode.REMOVE)
-    names = [signals.samples[user] for user in judged.tolist()]
-    shown = signal_set(source, signals.rows.take(judged), uses_values)
-    wanted = Wanted(k, unlabelled(outputs, target), removed, names)
-    ranked = _ranked(Recommender(model, batch, device).best({shown.name: shown}, target, wanted), len(judged), k)
-    found = judge(ranked, seen, relevant, judged, features=sum(1 for name in outputs if name))
-    return replace(found, notices=tuple(report.diagnostics))
-
-
 def measure(
     model: Model, datasets: Mapping[str, DataSet], *, k: int = 10, batch: int = 1024, device: Device = CPU
 ) -> Scores:
@@ -165,16 +242,3 @@ def _ranked(batches: Iterator[tuple[int, Top]], count: int, k: int) -> Ints:
         rows, width = found.feature.shape
         ranked[first : first + rows, :width] = found.feature
     return ranked
-
-
-def judge(ranked: Ints, seen: Rows, relevant: Rows, judged: Ints, features: int) -> Evaluation:
-    """Scores of ranked lists [judged users, k] and of popularity counted on `seen` of all users."""
-    wanted = relevant.take(judged)
-    baseline = popularity(seen, seen.take(judged), int(seen.index.max(initial=0)) + 1, ranked.shape[1])
-    return Evaluation(
-        model=score(ranked, wanted, features),
-        popularity=score(baseline, wanted, features),
-        users=len(judged),
-        features=features,
-        k=ranked.shape[1],
-    )
