@@ -1,8 +1,12 @@
 """The files that a training run leaves beside its model, for `gl.nc`:
 
     gl.nc.checkpoint.<epoch>.<batch>.nc    to go on from: the newest two stay, none once the run has finished
+    gl.nc.best.nc                          the best epoch so far of a run that is judged on the way; gone at its end
     gl.nc<epoch>.nc                        DSSTNE's (dsstne.md 9.6), one every K epochs; they stay
     gl.nc                                  the finished model, with the optimiser's state, so that it can be trained on
+
+A run that was judged on the way ends with its best epoch in gl.nc. Where that is not its last one, the last one stays
+as its checkpoint, and training on goes on from there: the numbers do not hang on where a run was said to end.
 
 All are whole model files. Epoch and batch are `progress["epoch"]`, the whole epochs done, and `progress["batch"]`, the
 batches done in the next one. The number in the name ranks checkpoints; the time of a file says nothing.
@@ -16,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nnlang.codes import data as data_codes
 from nnlang.codes import model as codes
@@ -27,8 +31,11 @@ from nnlang.runtime.model import Model, load, save
 
 KEPT = 2
 _NUMBERS = re.compile(r"\.checkpoint\.([0-9]{1,12})\.([0-9]{1,12})\.nc")
-# Of a writer that was killed, see atomic_write: of the model, a checkpoint or a copy that stays.
-_REMAINS = re.compile(r"(?:\.checkpoint\.[0-9]{1,12}\.[0-9]{1,12}\.nc|[0-9]{1,12}\.nc)?\.[0-9a-f]{12}\.tmp")
+# Of a writer that was killed, see atomic_write: of the model, a checkpoint, a copy that stays, the metrics file.
+_REMAINS = re.compile(
+    r"(?:\.checkpoint\.[0-9]{1,12}\.[0-9]{1,12}\.nc|\.best\.nc|[0-9]{1,12}\.nc|\.metrics\.jsonl)?"
+    r"\.[0-9a-f]{12}\.tmp"
+)
 
 
 class Position(NamedTuple):
@@ -67,6 +74,12 @@ def interval_path(path: str | os.PathLike[str], epoch: int) -> Path:
     return target.with_name(f"{target.name}{epoch}.nc")
 
 
+def best_path(path: str | os.PathLike[str]) -> Path:
+    """Where the best epoch so far stands: `gl.nc.best.nc`."""
+    target = Path(path)
+    return target.with_name(f"{target.name}.best.nc")
+
+
 def keep(model: Model, path: str | os.PathLike[str]) -> Path:
     """Write the checkpoint of a run for the model `path`, then drop all but the newest two; answers its path.
 
@@ -87,10 +100,39 @@ def keep_interval(model: Model, path: str | os.PathLike[str]) -> Path:
     return written
 
 
-def finish(model: Model, path: str | os.PathLike[str]) -> None:
-    """Write the finished model, then drop the checkpoints that led to it; interval copies stay."""
+def keep_best(model: Model, path: str | os.PathLike[str]) -> Path:
+    """Write the best epoch so far, in place of the one before; answers its path."""
+    written = best_path(path)
+    save(model, written)
+    return written
+
+
+def best_of(path: str | os.PathLike[str], last: Model, epoch: int) -> Model | None:
+    """The model of the best epoch that the run of `last` has gone through; None where no file holds it.
+
+    It stands as the best so far, or as the finished model where the run has ended before and was gone on with.
+    """
+    judged: list[list[Any]] = last.progress.get("validation", [])
+    passed = [pair for pair in judged if pair[0] <= epoch]
+    for file in (best_path(path), Path(path)):
+        with suppress(Stop):
+            model = load(file)
+            if position(model) == (epoch, 0) and all(
+                model.progress.get(key) == wanted
+                for key, wanted in (("validation", passed), ("data", last.progress.get("data")))
+            ):
+                return model
+    return None
+
+
+def finish(model: Model, path: str | os.PathLike[str], last: Model | None = None) -> None:
+    """Write the finished model, then drop the checkpoints that led to it; interval copies stay.
+
+    last: the state to train on from where the finished model is an earlier one; it stays as a checkpoint.
+    """
+    kept = None if last is None else keep(last, path)
     save(model, path)
-    discard(path)
+    _discard(Path(path), kept)
 
 
 def found(path: str | os.PathLike[str]) -> list[tuple[Position, Path]]:
@@ -108,15 +150,16 @@ def newest(path: str | os.PathLike[str]) -> Newest | None:
     target = Path(path)
     rank = [(at, 0, file) for at, file in found(target)]
     failures: list[Stop] = []
-    finished = None
-    if target.exists():
-        with _noting(failures):
-            finished = load(target)
-            rank.append((position(finished), 1, target))
+    read: dict[Path, Model] = {}  # files whose names do not say how far they are
+    for number, file in ((1, target), (2, best_path(target))):
+        if file.exists():
+            with _noting(failures):
+                read[file] = load(file)
+                rank.append((position(read[file]), number, file))
     for _, _, file in sorted(rank, reverse=True):
         with _noting(failures):
-            model = finished if finished is not None and file == target else load(file)
-            if model is finished and _foreign(finished, target):
+            model = read[file] if file in read else load(file)
+            if file == target and _foreign(model, target):
                 continue
             return Newest(model, file, tuple(_skipped(failure) for failure in failures))
     if failures:
@@ -126,7 +169,7 @@ def newest(path: str | os.PathLike[str]) -> Newest | None:
 
 def _foreign(finished: Model, target: Path) -> bool:
     """Whether the checkpoints beside a finished model come from another run; checkpoints of older runs never stay."""
-    for _, file in found(target):
+    for file in (*(file for _, file in found(target)), best_path(target)):
         with suppress(Stop):
             return _identity(load(file)) != _identity(finished)
     return False
@@ -139,10 +182,19 @@ def _identity(model: Model) -> object:
     return model.definition, settings, model.progress.get("data")
 
 
+def begun(path: str | os.PathLike[str]) -> bool:
+    """Whether an unfinished training for the model `path` has left something to go on from."""
+    return bool(found(path)) or best_path(path).exists()
+
+
 def discard(path: str | os.PathLike[str]) -> None:
     """Remove the checkpoints beside a model, and what killed writers left; interval copies and the model stay."""
-    target = Path(path)
-    _remove(file for _, file in found(target))
+    _discard(Path(path), None)
+
+
+def _discard(target: Path, kept: Path | None) -> None:
+    _remove(file for _, file in found(target) if file != kept)
+    _remove([best_path(target)])
     _remove(file for rest, file in _beside(target, ".") if _REMAINS.fullmatch(rest))
 
 

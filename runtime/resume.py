@@ -11,7 +11,7 @@ from typing import Any
 from nnlang.codes import model as model_codes
 from nnlang.codes import training as codes
 from nnlang.diagnostics import Diagnostic, Place, stop
-from nnlang.network import Network, Training
+from nnlang.network import Network, Optimizer, Training
 from nnlang.runtime import record
 from nnlang.runtime.brake import Brake
 from nnlang.runtime.model import Model
@@ -22,7 +22,10 @@ STRUCTURE_FREE = ("dropout", "delta_norm", "weight_norm")  # numbers of a layer 
 
 @dataclass
 class Position:
-    """Where a run stands: finished epochs and batches of the next, steps in all, the epoch's sums so far."""
+    """Where a run stands: finished epochs and batches of the next, steps in all, the epoch's sums so far.
+
+    `validation` are (epoch, value) of what was measured, None for what was no number; `judged` says by what.
+    """
 
     epoch: int = 0
     batch: int = 0
@@ -31,10 +34,13 @@ class Position:
     rows: int = 0
     last_error: float = math.nan  # of the last whole epoch
     brake: Brake = field(default_factory=Brake)
+    validation: tuple[tuple[int, float | None], ...] = ()
+    judged: str = ""
 
     def progress(self) -> dict[str, Any]:
-        """The position as a model file keeps it: plain JSON, so without what is not a number yet."""
-        return {k: v for k, v in asdict(self).items() if not (isinstance(v, float) and math.isnan(v))}
+        """The position as a model file keeps it: plain JSON, without what is not a number or was not measured yet."""
+        plain = {**asdict(self), "validation": [list(pair) for pair in self.validation]}
+        return {k: v for k, v in plain.items() if v not in ("", []) and not (isinstance(v, float) and math.isnan(v))}
 
 
 def position(saved: Model, path: Path, batches: int, examples: int) -> Position:
@@ -48,6 +54,9 @@ def position(saved: Model, path: Path, batches: int, examples: int) -> Position:
     wrong = [f"{name} {value}" for name, value in counts.items() if not 0 <= value < 2**63]
     wrong += [f"batch {at.batch} of {batches}"] if not 0 <= at.batch <= batches else []
     wrong += [f"rows {at.rows} of {examples}"] if not 0 <= at.rows <= examples else []
+    measured = [epoch for epoch, _ in at.validation]
+    if measured and not (measured[0] > 0 and measured == sorted(set(measured)) and measured[-1] <= at.epoch):
+        wrong += [f"measured after epochs {measured} of {at.epoch}"]
     if wrong:
         raise _nonsense(path, ", ".join(wrong))
     return at
@@ -58,16 +67,19 @@ def _nonsense(path: Path, reason: str) -> Exception:
 
 
 def compare(
-    saved: Model, path: Path, network: Network, settings: Training, data: Mapping[str, str], now: Mapping[str, str]
+    saved: Model, path: Path, ours: Model, settings: Training, data: Mapping[str, str], now: Mapping[str, str]
 ) -> Iterator[Diagnostic]:
     """A warning for all that differs from the run that is gone on with; Stop where it is another run altogether.
 
-    now: the versions of what computes.
+    ours: network and preparation of the run that goes on; now: the versions of what computes.
     """
+    network = ours.network
     for what, before, here in (
         ("network", _shape(saved.network), _shape(network)),
         ("data", saved.progress.get("data"), dict(data)),
+        ("preparation of the data", saved.preparation, ours.preparation),
         ("batch size within an epoch", _cut(saved, saved.training), _cut(saved, settings)),
+        ("optimiser's state, which sweeps do not keep,", _stateless(saved), False),
     ):
         if before != here and before is not None:
             raise stop(codes.RESUME_REFUSED, Place(str(path)), path=path, what=what)
@@ -95,6 +107,13 @@ def _shape(network: Network) -> object:
     """What must be the same for a run to go on: layers and edges, not the numbers that may be tuned."""
     layers = tuple(replace(layer, dropout=0.0, delta_norm=0.0, weight_norm=0.0) for layer in network.layers)
     return layers, network.weights
+
+
+def _stateless(saved: Model) -> bool:
+    """Whether a model that was trained with an optimiser that remembers has been saved without what that remembered."""
+    training = saved.training
+    remembers = training is not None and training.optimizer is not Optimizer.SGD
+    return remembers and bool(saved.progress.get("steps")) and not saved.state
 
 
 def _cut(saved: Model, training: Training | None) -> int | None:

@@ -6,9 +6,9 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,10 +25,14 @@ from nnlang.runtime.executor import At
 from nnlang.runtime.files import check_room
 from nnlang.runtime.model import Model
 from nnlang.runtime.philox import philox
+from nnlang.runtime.preparation import recorded
 from nnlang.runtime.program import Program, feed_for
 from nnlang.runtime.resume import Position, compare, position
 from nnlang.runtime.steps import Outcome, Wait, steps_of
 from nnlang.runtime.versions import versions
+
+if TYPE_CHECKING:
+    from nnlang.runtime.validation import Validation
 
 SHUFFLE = 4  # the purpose in the fourth counter word of the generator
 SECONDS_BETWEEN_CHECKPOINTS = 600.0  # a crash loses ten minutes at most, however long an epoch is
@@ -38,7 +42,7 @@ SECONDS_BETWEEN_CHECKPOINTS = 600.0  # a crash loses ten minutes at most, howeve
 class Event:
     """Something that an observer of a training may show."""
 
-    kind: str  # "epoch", "batch", "checkpoint", "brake" or "notice"
+    kind: str  # "epoch", "batch", "checkpoint", "brake", "notice" or "validation"
     epoch: int  # from 1
     batch: int = 0  # finished ones of this epoch
     batches: int = 0
@@ -49,17 +53,39 @@ class Event:
     samples_per_second: float = 0.0
     path: str = ""
     notice: Diagnostic | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)  # of a validation, by metric
+    best: bool = False  # whether they are better than those of all epochs before
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training gave: the model, epochs done, the last one's error, seconds, whether it was interrupted."""
+    """What a training gave: the model, epochs done, the last one's error, seconds, why it ended before its end.
+
+    validation: (epoch, value) of all that was measured, in all segments; `best` and `best_epoch` are the best of them
+    (nan and 0 without any), and where the run has come to its end `model` is that of the best epoch. checkpoint: the
+    file to go on from where the run was interrupted or paused.
+    """
 
     model: Model
     epochs: int
     error: float
     seconds: float
     interrupted: bool = False
+    paused: bool = False
+    stopped_early: bool = False
+    best_epoch: int = 0
+    best: float = math.nan
+    validation: tuple[tuple[int, float], ...] = ()
+    checkpoint: str = ""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a run is judged on the way, after which epoch it pauses, and how often it writes a checkpoint."""
+
+    validation: Validation | None = None
+    pause: int | None = None
+    checkpoint_seconds: float = SECONDS_BETWEEN_CHECKPOINTS
 
 
 Observer = Callable[[Event], None]
@@ -77,18 +103,24 @@ def train(
     observer: Observer | None = None,
     interrupted: Callable[[], bool] | None = None,
     device: Device = CPU,
+    validation: Validation | None = None,
+    pause: int | None = None,
+    checkpoint_seconds: float = SECONDS_BETWEEN_CHECKPOINTS,
 ) -> TrainResult:
     """Trains a network and writes its model, whole, at the end; checkpoints on the way.
 
     The data sets are those that the network's layers bind, by name. `interrupted` is asked after every group of batches
-    (on the CPU after each); a yes writes a checkpoint and ends. Raises Stop: data that do not fit (3), no memory (4),
-    the device fails (5), divergence (6), disk (7).
+    (on the CPU after each); a yes writes a checkpoint and ends. With a validation the model written is that of the best
+    epoch, and the run may end early. After epoch `pause` a checkpoint is written and the run is left there, unless it
+    has come to its end; the same call with `resume` goes on as if nothing had been. Raises Stop: data that do not fit
+    (3), no memory (4), the device fails (5), divergence (6), disk (7).
     """
     if not resume:
         checkpoint.check_place(output)
-    run = Run(network, datasets, settings, output, observer or _ignore, device)
+    course = Course(validation, pause, checkpoint_seconds)
+    run = Run(network, datasets, settings, output, observer or _ignore, device, course)
     run.model = Model(network, {}, {}, labels=dict(labels or {}), definition=definition, training=settings)
-    run.model.versions = versions(device)
+    run.model.versions, run.model.preparation = versions(device), recorded(datasets)
     check_room(output, sum(t.numel() * t.element_size() for t in run.program.states.values()))  # now, not at the end
     if not (resume and run.resume()):
         if resume:
@@ -118,18 +150,21 @@ class Run:
         output: Path,
         observer: Observer,
         device: Device,
+        course: Course,
     ) -> None:
         self.network, self.settings, self.output, self.observer = network, settings, output, observer
+        self.course, self.validation = course, course.validation
         batch = min(settings.batch, max(d.facts.examples for d in datasets.values())) if datasets else settings.batch
         self.program = Program(network, ["step"], batch, settings, device=device)
         self.shuffle = network.shuffle if settings.shuffle is None else settings.shuffle
         self.feed = feed_for(self.program, "step", datasets, shuffled=self.shuffle)
         self.model: Model
-        self.at = Position()
+        self.at = Position(judged=course.validation.judged if course.validation else "")
         self.data = {d.name: d.sha256 for d in self.feed.datasets}
         self.batches = -(-self.feed.examples // settings.batch)
         self._saved = time.monotonic()
         self._kept = ""
+        self._kept_at = (-1, 0)
 
     def resume(self) -> bool:
         """Takes up the newest checkpoint of this run's model; False where there is none."""
@@ -140,26 +175,126 @@ class Run:
             self.observer(Event("notice", 0, notice=notice))
         saved = newest.model
         now = versions(self.program.device)
-        for notice in compare(saved, newest.path, self.network, self.settings, self.data, now):
+        for notice in compare(saved, newest.path, self.model, self.settings, self.data, now):
             self.observer(Event("notice", self.at.epoch + 1, notice=notice))
         self.at = position(saved, newest.path, self.batches, self.feed.examples)
         self.program.load(saved)
+        self._take_up(saved)
         return True
 
+    def _take_up(self, saved: Model) -> None:
+        """Goes on with what the run has measured, where it is still measured in the same way and the best is there."""
+        at, judged = self.at, self.validation.judged if self.validation else ""
+        if not at.validation:
+            at.judged = judged
+            return
+        best = self.validation.best(at.validation) if self.validation else None
+        if at.judged != judged:
+            facts: dict[str, object] = {"then": at.judged, "now": judged or "nothing (no --validate)"}
+            self._note(Diagnostic(codes.JUDGED_OTHERWISE, None, facts))
+        elif best is None or checkpoint.best_of(self.output, saved, best[0]) is not None:
+            return
+        else:
+            self._tell_gone(best[0])
+        at.validation, at.judged = (), judged
+
+    def _tell_gone(self, best: int) -> None:
+        facts: dict[str, object] = {"best": best, "kept": checkpoint.best_path(self.output), "path": self.output}
+        self._note(Diagnostic(codes.BEST_GONE, None, facts))
+
+    def _note(self, notice: Diagnostic) -> None:
+        self.observer(Event("notice", self.at.epoch + (self.at.batch > 0), notice=notice))
+
     def go(self, interrupted: Callable[[], bool]) -> TrainResult:
-        """Runs until the epochs are done or somebody interrupts."""
+        """Runs until the epochs are done, nothing gets better, it is time to pause, or somebody interrupts."""
         began = time.monotonic()
         self.steps = steps_of(self.program, self.at.brake)
-        while self.at.epoch < self.settings.epochs:
-            if not self._epoch(interrupted):
-                self.keep()
-                return TrainResult(self.model, self.at.epoch, self.at.last_error, time.monotonic() - began, True)
-            interval = self.settings.checkpoint_interval
-            if interval and self.at.epoch % interval == 0 and self.at.epoch < self.settings.epochs:
-                checkpoint.keep_interval(self.snapshot(), self.output)
-                self.keep()
-        checkpoint.finish(self.snapshot(), self.output)
-        return TrainResult(self.model, self.at.epoch, self.at.last_error, time.monotonic() - began)
+        between = self.at.epoch > 0 and not self.at.batch  # what followed the epoch may have been cut off
+        if between and not self._close(interrupted):
+            return self._left(began, interrupted=True)
+        while self.at.epoch < self.settings.epochs and not self._is_exhausted():
+            if self.course.pause is not None and self.at.epoch >= self.course.pause:
+                return self._left(began, paused=True)
+            if not (self._epoch(interrupted) and self._close(interrupted)):
+                return self._left(began, interrupted=True)
+        return self._finished(began)
+
+    def _left(self, began: float, **why: bool) -> TrainResult:
+        """Leaves the run where it stands, with a checkpoint to go on from."""
+        if self._kept_at != (self.at.epoch, self.at.batch):
+            self.keep()
+        return self._result(self.model, began, checkpoint=self._kept, **why)
+
+    def _finished(self, began: float) -> TrainResult:
+        """Ends the run: the best epoch becomes the model, and the last one stays beside it where that is another."""
+        last, best = self.snapshot(), self._best()
+        early = self.at.epoch < self.settings.epochs
+        if early:
+            self._tell_early_stop(best)
+        found = None if best is None or best[0] == self.at.epoch else checkpoint.best_of(self.output, last, best[0])
+        if found is None:
+            if best is not None and best[0] != self.at.epoch:
+                self._tell_gone(best[0])
+            checkpoint.finish(last, self.output)
+            return self._result(last, began, stopped_early=early)
+        found.training, found.versions = self.settings, self.model.versions
+        found.progress["trained"] = self.at.epoch
+        checkpoint.finish(found, self.output, last)
+        return self._result(found, began, stopped_early=early)
+
+    def _result(self, model: Model, began: float, **more: Any) -> TrainResult:
+        best = self._best() or (0, math.nan)
+        measured = tuple((epoch, math.nan if value is None else value) for epoch, value in self.at.validation)
+        more |= {"best_epoch": best[0], "best": best[1], "validation": measured}
+        return TrainResult(model, self.at.epoch, self.at.last_error, time.monotonic() - began, **more)
+
+    def _best(self) -> tuple[int, float] | None:
+        return self.validation.best(self.at.validation) if self.validation else None
+
+    def _is_exhausted(self) -> bool:
+        return self.validation is not None and self.validation.exhausted(self.at.validation)
+
+    def _is_unmeasured(self) -> bool:
+        """Whether the run stands after an epoch that should have been measured, and was not."""
+        if self.validation is None or not self.validation.due(self.at.epoch):
+            return False
+        return not self.at.validation or self.at.validation[-1][0] < self.at.epoch
+
+    def _close(self, interrupted: Callable[[], bool]) -> bool:
+        """What follows an epoch: measuring, and the copy that stays. False if it was interrupted."""
+        if self._is_unmeasured() and not self._measure(interrupted):
+            return False
+        interval = self.settings.checkpoint_interval
+        if interval and self.at.epoch % interval == 0 and self.at.epoch < self.settings.epochs:
+            checkpoint.keep_interval(self.snapshot(), self.output)
+            self.keep()
+        return True
+
+    def _measure(self, interrupted: Callable[[], bool]) -> bool:
+        """Measures the model, and keeps it where it is better than all before; False if it was interrupted."""
+        assert self.validation is not None
+        began, at, metric = time.monotonic(), self.at, self.validation.metric
+        measures = self.validation.measure(self.snapshot(), interrupted)
+        if not measures:
+            return False
+        value = measures[str(metric)]
+        value = value if math.isfinite(value) else math.nan
+        before = self._best()
+        is_best = metric.better(value, before[1] if before else math.nan)
+        at.validation = (*at.validation, (at.epoch, None if math.isnan(value) else value))
+        seconds = time.monotonic() - began
+        self.observer(Event("validation", at.epoch, seconds=seconds, measures=measures, best=is_best))
+        if is_best:
+            self._kept = str(checkpoint.keep_best(self.snapshot(), self.output))
+            self._saved = time.monotonic()
+        return True
+
+    def _tell_early_stop(self, best: tuple[int, float] | None) -> None:
+        assert self.validation is not None
+        told = f"{best[1]:.6g} of epoch {best[0]}" if best else "what is no number"
+        facts: dict[str, object] = {"metric": self.validation.metric, "best": told, "epoch": self.at.epoch}
+        facts |= {"patience": self.validation.patience, "times": self.validation.stale(self.at.validation)}
+        self._note(Diagnostic(codes.EARLY_STOP, None, facts | {"epochs": self.settings.epochs}))
 
     def _epoch(self, interrupted: Callable[[], bool]) -> bool:
         """Runs the rest of an epoch; False if it was interrupted."""
@@ -171,7 +306,7 @@ class Run:
             launched += part.count
             self._take(running, self.steps.ahead)
             stopped = interrupted()
-            due = time.monotonic() - self._saved > SECONDS_BETWEEN_CHECKPOINTS
+            due = time.monotonic() - self._saved > self.course.checkpoint_seconds
             if stopped or due:
                 self._take(running, 0)
             if stopped:
@@ -251,7 +386,7 @@ class Run:
     def keep(self) -> None:
         """Writes a checkpoint to go on from."""
         path = checkpoint.keep(self.snapshot(), self.output)
-        self._saved, self._kept = time.monotonic(), str(path)
+        self._saved, self._kept, self._kept_at = time.monotonic(), str(path), (self.at.epoch, self.at.batch)
         self.observer(Event("checkpoint", self.at.epoch + 1, self.at.batch, path=str(path)))
 
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
-import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from nnlang.cli import options, show
-from nnlang.codes import files as file_codes
 from nnlang.codes import training as training_codes
 from nnlang.codes import usage as codes
 from nnlang.diagnostics import Place, stop
@@ -24,9 +19,11 @@ from nnlang.network import Training
 from nnlang.settings import spelled as spelling
 
 if TYPE_CHECKING:
+    from nnlang.measures import Metric
     from nnlang.runtime.devices import Device
     from nnlang.runtime.session import Session
     from nnlang.runtime.train import Event, TrainResult
+    from nnlang.runtime.validation import Validation
 
 Observer = Callable[["Event"], None]
 
@@ -51,6 +48,10 @@ def train(
     checkpoint_interval: options.CheckpointInterval = None,
     input_index: options.InputIndex = None,
     output_index: options.OutputIndex = None,
+    validate: options.Validate = None,
+    metric: options.Metric = None,
+    patience: options.Patience = None,
+    validate_every: options.ValidateEvery = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted or finished training.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model if it is there.")] = False,
     device: options.Device = None,
@@ -65,24 +66,68 @@ def train(
     nnlang train -c config.json -i gl_input.nc -o gl_output.nc -n gl.nc -b 256 -e 10
     nnlang train -c config.json -i gl_input.nc -o gl_output.nc -n gl.nc --optimizer Adam --alpha 0.001
     nnlang train -c config.json -i gl_input.nc -o gl_output.nc -n gl.nc -e 20 --resume
+    nnlang train -c config.json -i gl_input.nc -o gl_output.nc -n gl.nc --validate split --metric ndcg@100 --patience 3
+    nnlang train -c config.json -i in.nc -o out.nc -n m.nc --validate val_in.nc --validate val_out.nc --metric auc
 
     Writes the model, a checkpoint every few epochs, and one JSON object an epoch to MODEL.metrics.jsonl. Ctrl-C
-    finishes the batch and writes a checkpoint; --resume continues from there, bit for bit.
+    finishes the batch and writes a checkpoint; --resume continues from there, bit for bit. With --validate the model
+    that is written is that of the best epoch, and --patience ends a training that gets no better.
     Values in brackets count where neither a flag nor the definition says otherwise.
     """
+    flags = {name: value for name, value in locals().items() if name in options.FLAGS}
     place = options.device(device, precision, tuning)
     check_model(model, resume, overwrite)
-    flags = {
-        "batch": batch, "epochs": epochs, "optimizer": optimizer, "alpha": alpha, "lambda_": lambda_,
-        "lambda1": lambda1, "mu": mu, "mu1": mu1, "seed": seed, "checkpoint_interval": checkpoint_interval,
-        "alpha_interval": alpha_interval, "alpha_multiplier": alpha_multiplier, "shuffle": shuffle,
-    }  # fmt: skip
+    wish = judging(validate, metric, patience, validate_every)
     indices = {"input": input_index, "output": output_index}
     session = prepare(config, [*input, *output], flags, indices, names=options.FLAGS)
+    validation = _validation(session, wish, place)
     if not json:
-        _introduce(session, model, place)
-    result = execute(session, model, place, resume=resume, views=(_view(session, verbose, json),))
-    conclude(session, model, result, json)
+        _introduce(session, model, place, validation)
+    views = (_view(session, verbose, json),)
+    result = execute(session, model, place, resume=resume, views=views, validation=validation)
+    folder = next((place for place in wish.places if place.is_dir()), None) if wish else None
+    conclude(session, model, result, json, validation, folder)
+
+
+class Judging(NamedTuple):
+    """What --validate and the options beside it ask for."""
+
+    places: Sequence[Path]
+    metric: Metric | None
+    patience: int
+    every: int
+
+
+def judging(
+    validate: Sequence[Path] | None, metric: str | None, patience: int | None, every: int | None
+) -> Judging | None:
+    """The wish to judge on the way, checked; None without --validate. Raises `Stop` for values that make no sense."""
+    if not validate:
+        for option, value in (("--metric", metric), ("--patience", patience), ("--validate-every", every)):
+            if value is not None:
+                reason = f"{option} says how to judge, and nothing says by what"
+                raise stop(codes.BAD_USAGE, reason=reason, command="train", help="give --validate DIR as well")
+        return None
+    if patience is not None and not 0 <= patience < 2**31:
+        raise options.refused("--patience", patience, "it takes an integer from 0 (never end early)")
+    options.positive("--validate-every", every, "train")
+    by = None if metric is None else options.metric(metric, "--metric", "train")
+    return Judging(validate, by, patience or 0, every or 1)
+
+
+def _validation(session: Session, wish: Judging | None, device: Device) -> Validation | None:
+    """What judges the training on the way, made ready; what is odd about it is told."""
+    if wish is None:
+        return None
+    from nnlang.runtime.validation import validation_of
+
+    if wish.every > session.settings.epochs:
+        reason = f"the training ends after epoch {session.settings.epochs}, before anything is judged"
+        raise options.refused("--validate-every", wish.every, reason)
+    options_ = {"patience": wish.patience, "every": wish.every}
+    made, notices = validation_of(session, wish.places, wish.metric, device=device, **options_)
+    show.findings(notices)
+    return made
 
 
 def prepare(
@@ -104,37 +149,31 @@ def prepare(
 
 
 def execute(
-    session: Session, model: Path, device: Device, *, resume: bool = False, views: tuple[Observer, ...] = ()
+    session: Session,
+    model: Path,
+    device: Device,
+    *,
+    resume: bool = False,
+    views: tuple[Observer, ...] = (),
+    validation: Validation | None = None,
 ) -> TrainResult:
     """Train and write the model and its metrics; Ctrl-C and SIGTERM end it after the batch, with exit code 130."""
-    from nnlang.runtime.train import train as run_training
+    from nnlang.runtime.training import execute as run_training
 
     last: deque[Event] = deque(maxlen=1)
-    with interruptible() as interrupted, metrics_file(model, resume) as log:
-        result = run_training(
-            session.network,
-            dict(session.datasets),
-            session.settings,
-            output=model,
-            definition=session.text,
-            labels=dict(session.labels),
-            resume=resume,
-            observer=_all_of(log, _notices, *views, last.append),
-            interrupted=interrupted,
-            device=device,
-        )
+    result = run_training(
+        session,
+        model,
+        device,
+        resume=resume,
+        observers=(_notices, *views, last.append),
+        validation=validation,
+        told=lambda: show.tell("finishing the batch, then writing a checkpoint; once more to stop at once"),
+    )
     if result.interrupted:
         at = last[-1]
-        raise stop(training_codes.STOPPED, epoch=at.epoch, batch=at.batch, path=at.path)
+        raise stop(training_codes.STOPPED, epoch=at.epoch, batch=at.batch, path=result.checkpoint)
     return result
-
-
-def _all_of(*observers: Observer) -> Observer:
-    def observe(event: Event) -> None:
-        for observer in observers:
-            observer(event)
-
-    return observe
 
 
 def _notices(event: Event) -> None:
@@ -142,94 +181,20 @@ def _notices(event: Event) -> None:
         show.findings([event.notice])
 
 
-@contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """While it lasts, the first signal to stop is only noted (the function says so); the second stops at once."""
-    received: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-        show.tell("finishing the batch, then writing a checkpoint; once more to stop at once")
-
-    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, note) for number in wanted}
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def metrics_file(model: Path, resume: bool) -> Iterator[Observer]:
-    """An observer that writes `<model>.metrics.jsonl`, one object an epoch, on the disk as soon as it is known.
-
-    On a resumed run it keeps the lines of the epochs before the first one that is trained again.
-    """
-    path = Path(f"{model}.metrics.jsonl")
-    kept = _epochs_in(path) if resume else []
-    stream: IO[str] | None = None
-
-    def observe(event: Event) -> None:
-        nonlocal stream
-        if event.kind != "epoch":
-            return
-        with _writing(path):
-            if stream is None:
-                stream = path.open("w", encoding="utf-8")
-                stream.writelines(json.dumps(line) + "\n" for line in kept if line["epoch"] < event.epoch)
-            stream.write(json.dumps(show.epoch_record(event)) + "\n")
-            stream.flush()
-
-    try:
-        yield observe
-    finally:
-        if stream is not None:
-            with suppress(OSError):  # a full disk was told when the line was flushed
-                stream.close()
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """A refusal of the operating system to write is the user's business: a full disk, a folder of that name."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise stop(file_codes.WRITE_FAILED, Place(str(path)), path=path, reason=reason) from error
-
-
-def _epochs_in(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a metrics file; what a crash cut off is left out."""
-    if not path.is_file():
-        return []
-    found = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            item = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(item, dict) and isinstance(item.get("epoch"), int):
-            found.append(item)
-    return found
-
-
 def check_model(model: Path, resume: bool, overwrite: bool) -> None:
     """Raise `Stop` where a training may not write its model."""
-    from nnlang.runtime.checkpoint import found
+    from nnlang.runtime.checkpoint import begun
     from nnlang.runtime.files import check_target
 
     if resume and overwrite:
         raise stop(codes.CANNOT_COMBINE, first="--resume", second="--overwrite")
     check_target(model)
-    if not (resume or overwrite) and (model.exists() or found(model)):
+    if not (resume or overwrite) and (model.exists() or begun(model)):
         what = "a model" if model.exists() else "the checkpoint of an interrupted training"
         raise stop(codes.MODEL_EXISTS, Place(str(model)), path=model, what=what)
 
 
-def _introduce(session: Session, model: Path, device: Device) -> None:
+def _introduce(session: Session, model: Path, device: Device, validation: Validation | None) -> None:
     settings, network = session.settings, session.network
     examples = max(data.facts.examples for data in session.datasets.values())
     sizes = " -> ".join(f"{layer.name} {layer.units:,}" for layer in network.layers)
@@ -241,6 +206,10 @@ def _introduce(session: Session, model: Path, device: Device) -> None:
         f"training  {settings.epochs} epochs of batches of {settings.batch}, {spelled}, alpha {settings.alpha:g}, "
         f"lambda {settings.lambda_:g}, seed {settings.seed} -> {model}"
     )
+    if validation is not None:
+        often = "every epoch" if validation.every == 1 else f"every {validation.every} epochs"
+        ends = f", at most {validation.patience} times in a row without a better one" if validation.patience else ""
+        show.say(f"judged by {validation.metric} {often}{ends}; the best epoch is kept")
 
 
 def _view(session: Session, verbose: bool, as_json: bool) -> Observer:
@@ -261,27 +230,49 @@ def _dsstne_view(event: Event) -> None:
         )
     elif event.kind == "batch":
         show.say(f"NNNetwork::Train: Minibatch {event.batch} of {event.batches}, average error {event.error:f}")
+    elif event.kind == "validation":
+        told = ", ".join(f"{name} {value:f}" for name, value in event.measures.items())
+        show.say(f"NNNetwork::Train: Epoch {event.epoch}, validation {told}{', best so far' if event.best else ''}")
 
 
-def conclude(session: Session, model: Path, result: TrainResult, as_json: bool) -> None:
-    """Print what came out of a training, and what to do next."""
+def conclude(
+    session: Session,
+    model: Path,
+    result: TrainResult,
+    as_json: bool,
+    validation: Validation | None = None,
+    split: Path | None = None,
+) -> None:
+    """Print what came out of a training, and what to do next; `split` is the folder that it was judged by."""
+    judged = validation is not None and result.best_epoch
     if as_json:
-        show.record({
+        record: dict[str, object] = {
             "event": "done", "model": str(model), "epochs": result.epochs,
             "error": None if math.isnan(result.error) else result.error,
             "seconds": result.seconds,
-        })  # fmt: skip
+        }  # fmt: skip
+        if validation is not None and judged:
+            record |= {"metric": str(validation.metric), "best": result.best, "best_epoch": result.best_epoch,
+                       "stopped_early": result.stopped_early}  # fmt: skip
+        show.record(record)
         return
     error, seconds = f"{result.error:.6g}", f"{result.seconds:.1f}"
-    rows = (("model", str(model)), ("epochs", f"{result.epochs}"), ("error", error), ("seconds", seconds))
+    rows = [("model", str(model)), ("epochs", f"{result.epochs}"), ("error", error), ("seconds", seconds)]
+    if validation is not None and judged:
+        rows[2] = (f"error of epoch {result.epochs}", error)
+        rows[1:1] = [("best epoch", f"{result.best_epoch}"), (f"its {validation.metric}", f"{result.best:.6g}")]
     show.table("trained", ("", ""), rows)
-    show.say("\nRecommend with it:\n  " + predict_command(session, model))
+    ratings = str(split / "test_known") if split is not None else "ratings"
+    show.say("\nRecommend with it:\n  " + predict_command(session, model, ratings))
+    if split is not None:
+        words = ["nnlang", "evaluate", "-n", str(model), "--split", str(split)]
+        show.say("Judge it on the split's test part:\n  " + shlex.join(words))
 
 
-def predict_command(session: Session, model: Path) -> str:
-    """The predict command that fits a trained model."""
+def predict_command(session: Session, model: Path, ratings: str = "ratings") -> str:
+    """The predict command that fits a trained model and the users of a text."""
     dataset = session.network.inputs[0].dataset
-    words = ["nnlang", "predict", "-n", str(model), "-r", "ratings", "-f", "ratings", "-s", "recs", "-k", "10"]
+    words = ["nnlang", "predict", "-n", str(model), "-r", ratings, "-f", ratings, "-s", "recs", "-k", "10"]
     if dataset.endswith("_input"):
         words += ["-d", dataset.removesuffix("_input")]
     if dataset not in session.labels:
