@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from typing import Generic, Literal, TypeVar
 
-from nnlang.network import Activation, ErrorFunction, Kind, LayerType, Optimizer, Scheme
+from nnlang.network import Activation, ErrorFunction, Kind, LayerType, Optimizer, Scheme, Step
 from nnlang.source import Source, Span
+from nnlang.syntax import ArrayNode, ObjectNode, StringNode
 
 T = TypeVar("T")
 
@@ -174,6 +175,22 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Preparation:
+    """One step of `Preparation`."""
+
+    span: Span
+    key: Span
+    step: Written[Step]
+    name: Written[str] | None = None
+    dataset: Written[str] | None = None
+    least: Written[float] | None = None
+    norm: Written[int] | None = None
+    n: Written[int] | None = None
+    users: Written[int] | None = None
+    items: Written[int] | None = None
+
+
+@dataclass(frozen=True)
 class Prediction:
     """`PredictionParameters` of a job."""
 
@@ -182,6 +199,92 @@ class Prediction:
     batch: Written[int] | None = None
     k: Written[int] | None = None
     results: Written[str] | None = None
+
+
+@dataclass(frozen=True)
+class SweepData:
+    """`Data` of a sweep."""
+
+    span: Span
+    key: Span
+    ratings: Written[str] | None = None
+    columns: Written[str] | None = None
+    second: Written[str] | None = None
+    least: Written[float] | None = None
+    input: Names | None = None
+    output: Names | None = None
+    validation_input: Names | None = None
+    validation_output: Names | None = None
+
+
+@dataclass(frozen=True)
+class SweepSplit:
+    """`Split` of a sweep."""
+
+    span: Span
+    key: Span
+    name: Written[str] | None = None
+    fraction: Written[float] | None = None
+    validation: Written[float] | None = None
+    seed: Written[int] | None = None
+    fold: Written[int] | None = None
+    folds: Written[int] | None = None
+    by: Written[str] | None = None
+    users: Written[int] | None = None
+    min_items: Written[int] | None = None
+    windows: Written[int] | None = None
+    window: Written[float] | None = None
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """`Pruning` of a sweep."""
+
+    span: Span
+    key: Span
+    method: Written[str] | None = None
+    first: Written[int] | None = None
+    factor: Written[int] | None = None
+    warmup: Written[int] | None = None
+    interval: Written[int] | None = None
+    percent: Written[float] | None = None
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The object of one axis: the values to try, in one of four forms, and when, where and how they are written."""
+
+    span: Span
+    key: Span
+    choice: Written[ArrayNode] | None = None
+    uniform: tuple[Written[float], ...] | None = None
+    log_uniform: tuple[Written[float], ...] | None = None
+    integer: Numbers | None = None
+    when: Written[ObjectNode] | None = None
+    path: Names | None = None
+    text: Names | None = None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A whole sweep file; what stands in `axes` and `constraints` depends on the definition, nnlang/search reads it."""
+
+    source: Source = field(repr=False, compare=False)
+    span: Span
+    name: Written[str]
+    definition: Written[StringNode | ObjectNode]
+    data: SweepData | None = None
+    split: SweepSplit | None = None
+    training: Training | None = None
+    metric: Written[str] | None = None
+    patience: Written[int] | None = None
+    axes: Written[ObjectNode] | None = None
+    constraints: Written[ArrayNode] | None = None
+    method: Written[str] | None = None
+    trials: Written[int] | None = None
+    seed: Written[int] | None = None
+    seeds: Written[str] | None = None
+    pruning: Pruning | None = None
 
 
 @dataclass(frozen=True)
@@ -208,6 +311,7 @@ class Definition:
     decay: Written[float] | None = None
     error_function: Written[ErrorFunction] | None = None
     training: Training | None = None
+    preparation: tuple[Preparation, ...] | None = None
 
     def dump(self) -> str:
         """The golden text: one line a value with the characters it stands at, in the order of the fields."""

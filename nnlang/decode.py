@@ -13,7 +13,9 @@ from nnlang.codes import compat
 from nnlang.codes import keys as codes
 from nnlang.diagnostics import Code, Report, at
 from nnlang.network import Kind, LayerType
-from nnlang.schema import Choice, Flag, Key, Layers, Many, Number, Option, Record, Table, Text, expects
+from nnlang.preparing import check_step
+from nnlang.records import RECORDS
+from nnlang.schema import Choice, Flag, Key, Layers, Many, Number, Option, Record, Table, Text, Tree, expects
 from nnlang.schema.describe import written
 from nnlang.schema.foreign import strange_values
 from nnlang.source import Source, Span
@@ -45,25 +47,34 @@ def decode_job(node: Node, source: Source, report: Report, limits: Limits = DEFA
     return job
 
 
+def decode_sweep(node: Node, source: Source, report: Report, limits: Limits = DEFAULTS) -> ast.Sweep | None:
+    """The sweep that a tree spells, its axes unread; None, with everything wrong in it reported, if it spells none."""
+    sweep: ast.Sweep | None = _whole(node, source, report, limits, schema.SWEEP, ast.Sweep)
+    return sweep
+
+
+def decode_record(table: Table, node: ObjectNode, name: Span, source: Source, report: Report) -> Any:
+    """The record that an object with the keys of a table spells; None, with everything wrong in it reported."""
+    decoder = _Decoder(source, report, DEFAULTS)
+    found = decoder.record(table, node, name)
+    return None if decoder.faulty else found
+
+
+def takes(key: Key, node: Node, source: Source, report: Report) -> bool:
+    """Whether a value is one for a key; what is wrong with it is reported at its place."""
+    decoder = _Decoder(source, report, DEFAULTS)
+    if isinstance(key.type, Record) and key.type.table is schema.LAYER:
+        decoder.members(node, schema.LAYER)  # which keys go with its kind, its place in the list decides
+    else:
+        decoder.value(key, node, node.span)
+    return not decoder.faulty
+
+
 def _whole(node: Node, source: Source, report: Report, limits: Limits, table: Table, cls: Callable[..., Any]) -> Any:
     decoder = _Decoder(source, report, limits)
     values = decoder.members(node, table)
     return None if values is None or decoder.faulty else cls(source=source, span=node.span, **values)
 
-
-# The dataclass of each table whose objects stand inside others.
-_RECORDS: dict[str, Callable[..., Any]] = {
-    schema.SPARSENESS.what: ast.Sparseness,
-    schema.DENOISING.what: ast.Denoising,
-    schema.DELTA_BOOST.what: ast.DeltaBoost,
-    schema.SMCE.what: ast.Smce,
-    schema.LRN.what: ast.Lrn,
-    schema.MAX_OUT.what: ast.MaxOut,
-    schema.WEIGHT_INIT.what: ast.WeightInit,
-    schema.SHARED_WEIGHTS.what: ast.SharedWeights,
-    schema.TRAINING.what: ast.Training,
-    schema.PREDICTION.what: ast.Prediction,
-}
 
 _FOUND: dict[type, str] = {
     ObjectNode: "an object",
@@ -167,6 +178,8 @@ class _Decoder:
                 return self.record(table, node, name)
             case Layers() if isinstance(node, ArrayNode | ObjectNode):
                 return self.layers(node)
+            case Tree(forms=forms) if _FOUND[type(node)] in forms:
+                return Written(node, node.span, name)
         self.wrong_type(key, node)
         return None
 
@@ -271,7 +284,9 @@ class _Decoder:
 
     def record(self, table: Table, node: ObjectNode, name: Span) -> Any:
         values = self.members(node, table)
-        return None if values is None else _RECORDS[table.what](span=node.span, key=name, **values)
+        if values is not None and table is schema.PREPARATION:
+            check_step(values, node, self.fault)
+        return None if values is None else RECORDS[table.what](span=node.span, key=name, **values)
 
     # Layers
 

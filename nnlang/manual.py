@@ -15,7 +15,21 @@ from nnlang import rules
 from nnlang.codes import catalogue
 from nnlang.diagnostics import Code
 from nnlang.rules.rule import FAMILIES, Example
-from nnlang.schema import DEFINITION, JOB, LAYER, PREDICTION, TABLES, Choice, Key, Layers, Many, Option, Table, fold
+from nnlang.schema import (
+    DEFINITION,
+    JOB,
+    LAYER,
+    PREDICTION,
+    SWEEP_TABLES,
+    TABLES,
+    Choice,
+    Key,
+    Layers,
+    Many,
+    Option,
+    Table,
+    fold,
+)
 from nnlang.schema.describe import (
     NOT_COMPUTED,
     choice,
@@ -30,11 +44,11 @@ from nnlang.schema.describe import (
 from nnlang.schema.examples import example
 from nnlang.schema.foreign import Foreign, foreign_key, foreign_value, foreign_words
 
-EVERY_TABLE = (*TABLES, JOB, PREDICTION)
+EVERY_TABLE = (*TABLES, JOB, PREDICTION, *SWEEP_TABLES)
 _LIST = next(key for key in DEFINITION.keys if isinstance(key.type, Layers))
 _CODE = re.compile(r"NN\d{0,3}", re.IGNORECASE)
 _BEGINS_WITH_A_WORD = re.compile(r"[a-z]{2,}[ ,]")  # and not with a formula
-_TABLE_NAMES: Mapping[str, str] = {"a definition": "definition", "a layer": "layer", "a job": "job"}
+_TABLE_NAMES: Mapping[str, str] = {"a definition": "definition", "a layer": "layer", "a job": "job", "a sweep": "sweep"}
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,12 @@ class Optimizer(Enum):
     SGD, MOMENTUM, ADAGRAD, NESTEROV, RMSPROP, ADADELTA, ADAM = range(7)
 
 
+class Step(Enum):
+    """Steps of feature preparation (docs/preparation.md)."""
+
+    BINARISE, THRESHOLD, LOG, TF_IDF, ROW_NORM, Z_SCORE, MIN_MAX, TOP_FREQUENCY, TOP_INFORMATION, K_CORE = range(10)
+
+
 WIDE = 10_000  # units from which nobody stores dense rows
 
 
@@ -162,6 +168,20 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class Preparation:
+    """One step that the stored entries of input data sets go through, each number used by the steps that take it."""
+
+    step: Step
+    name: str = ""
+    datasets: tuple[str, ...] = ()  # those that it acts on
+    least: float = 0.0
+    norm: int = 2  # 1 or 2
+    n: int = 0  # features that stay
+    users: int = 0  # that a feature needs
+    items: int = 0  # that a row needs
+
+
+@dataclass(frozen=True)
 class Network:
     """A resolved network. `data` holds the facts of every data set that a layer binds, where they were given."""
 
@@ -180,7 +200,8 @@ class Network:
     slope: float = 0.01
     elu_alpha: float = 1.0
     selu_lambda: float = 1.050701
-    data: tuple[DataFacts, ...] = ()
+    data: tuple[DataFacts, ...] = ()  # as they are after the preparation
+    preparation: tuple[Preparation, ...] = ()
 
     @property
     def inputs(self) -> tuple[Layer, ...]:
@@ -214,8 +235,10 @@ class Network:
 
     def dump(self) -> str:
         """The golden text: one line a layer and a weight, every value, in order."""
-        head = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("layers", "weights", "data")}
+        lists = ("layers", "weights", "data", "preparation")
+        head = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in lists}
         lines = ["network " + _pairs(head)]
+        lines += [f"preparation {i} " + _pairs(_values(step)) for i, step in enumerate(self.preparation)]
         lines += ["data " + _pairs(_values(d, "assumed")) for d in self.data]
         lines += [f"layer {layer.index} " + _pairs(_values(layer, "index")) for layer in self.layers]
         lines += [

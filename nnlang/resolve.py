@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, TypeVar, cast
 
 from nnlang import ast, schema
@@ -24,6 +24,7 @@ from nnlang.network import (
     Weight,
 )
 from nnlang.notes import denoising, note, penalised, penalty_strength
+from nnlang.preparing import preparation, prepared_facts
 from nnlang.shapes import Shape, measure, triple
 from nnlang.sharing import Edge, Share, edges, share
 from nnlang.topology import Topology, arrange
@@ -41,6 +42,8 @@ def resolve(
     topology = arrange(definition, report)
     if topology is None:
         return None
+    steps = preparation(definition, topology, data, report)
+    data = prepared_facts(steps, data)
     shapes = measure(definition, topology, data, need_shapes, report)
     shared = share(definition, topology, shapes, report)
     for place, layer in enumerate(definition.layers):
@@ -52,7 +55,7 @@ def resolve(
     if len(report.errors) > before:
         return None
     note(definition, topology, data, report)
-    return _network(definition, topology, shapes, shared, data)
+    return replace(_network(definition, topology, shapes, shared, data), preparation=steps)
 
 
 def resolve_training(training: ast.Training | None) -> dict[str, object]:

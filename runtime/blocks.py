@@ -42,6 +42,10 @@ def inputs(path: str | os.PathLike[str]) -> list[Path]:
         raise unreadable(given, error) from error
     if not found:
         raise stop(codes.EMPTY_FOLDER, Place(str(given)), path=given)
+    if {"split.json", "train"} <= {p.name for p in found}:
+        help = f"give the ratings that it was made from, or one of its texts, such as {given / 'train'}"
+        what = "a split, whose texts hold the same entries several times"
+        raise stop(codes.NOT_TEXT, Place(str(given)), path=given, found=what, help=help)
     return [existing_file(p, may_be_empty=True) for p in found]
 
 

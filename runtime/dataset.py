@@ -22,6 +22,7 @@ from nnlang.runtime import datacheck, datawriter
 from nnlang.runtime import stored as bits
 from nnlang.runtime.datareader import read_stored
 from nnlang.runtime.files import atomic_write, existing_file
+from nnlang.runtime.fitted import Prepared
 from nnlang.runtime.hdf import Budget, check_signature
 from nnlang.runtime.sorting import sorted_rows
 from nnlang.runtime.stored import ON_DISK, Array, StoredSet
@@ -53,6 +54,7 @@ class DataSet:
     path: str = ""
     sha256: str = ""
     notices: tuple[Diagnostic, ...] = ()
+    prepared: Prepared | None = None  # the steps that it has been through
 
 
 def read(path: str | os.PathLike[str], *, memory: int | None = None) -> list[DataSet]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnlang import measures
 from nnlang.codegen.pipeline import Options
 from nnlang.compiler import Compiled, compile_network
 from nnlang.definition import load
@@ -98,30 +100,45 @@ def train(
     observer: Observer | None = None,
     device: str | None = None,
     precision: str | None = None,
+    validate: PathLike | Sequence[PathLike] = (),
+    metric: str | None = None,
+    patience: int = 0,
+    validate_every: int = 1,
     **settings: Any,
 ) -> TrainResult:
     """Trains a definition on data set files and writes the model.
 
     device: cuda, cpu or interpret, by default a GPU where there is one; precision: fp32, tf32, tf32x3 or bf16, of its
-    products. settings: fields of nnlang.network.Training (epochs, batch, optimizer, alpha, lambda_, mu, seed, ...);
-    they override the definition's TrainingParameters. Raises Stop: definition (2), data (3), memory (4), device (5),
-    divergence (6), disk (7).
+    products. validate: a folder of `nnlang data split`, or data set files; then the model written is that of the best
+    epoch by `metric` (such as ndcg@100 or auc), and the training ends after `patience` measurements in a row without a
+    better one (0: never early). settings: fields of nnlang.network.Training (epochs, batch, optimizer, alpha, lambda_,
+    mu, seed, ...); they override the definition's TrainingParameters. Raises Stop: definition (2), data (3), memory
+    (4), device (5), divergence (6), disk (7); ValueError for a metric that is none.
     """
     from nnlang.runtime.devices import find
     from nnlang.runtime.session import prepare
     from nnlang.runtime.train import train as run
+    from nnlang.runtime.validation import validation_of
 
+    by = measures.metric(metric) if metric is not None else None
+    if isinstance(by, str):
+        raise ValueError(f"metric {metric!r}: {by}")
     session = prepare(Path(config), [Path(p) for p in (*inputs, *outputs)], settings)
+    session = replace(session, labels={**session.labels, **(labels or {})})
+    place, validation = find(device, precision), None
+    if places := [Path(p) for p in ([validate] if isinstance(validate, str | os.PathLike) else validate)]:
+        validation, _ = validation_of(session, places, by, patience=patience, every=validate_every, device=place)
     return run(
         session.network,
         session.datasets,
         session.settings,
         output=Path(model),
         definition=session.text,
-        labels={**session.labels, **(labels or {})},
+        labels=session.labels,
         resume=resume,
         observer=observer,
-        device=find(device, precision),
+        device=place,
+        validation=validation,
     )
 
 
@@ -143,14 +160,25 @@ def predict(
 def evaluate(
     model: PathLike | Model, signals: PathLike, held_out: PathLike, *, device: str | None = None, **options: Any
 ) -> Evaluation:
-    """Precision, recall, NDCG and coverage of a model on held-out entries, beside popularity.
+    """How well a model finds held-out entries, beside baselines; the result's `record()` is the whole as JSON.
 
-    device: as in `train`; options: k, batch, layer, analog, input_index, output_index of runtime.evaluate.evaluate.
+    device: as in `train`; options: k, or metrics (texts such as "ndcg@100"; ValueError for one that is none); batch,
+    layer, analog, input_index, output_index; baselines, train, resampling and about of runtime.evaluate.judge_texts.
     """
     from nnlang.runtime.devices import find
     from nnlang.runtime.evaluate import evaluate as run
 
+    if "metrics" in options:
+        options["metrics"] = [_ranked(text) for text in options["metrics"]]
     return run(_model(model), Path(signals), Path(held_out), device=find(device), **options)
+
+
+def _ranked(text: str) -> measures.Metric:
+    found = measures.metric(text)
+    if isinstance(found, str) or not found.measure.ranked:
+        reason = found if isinstance(found, str) else "it judges no ranked lists"
+        raise ValueError(f"metric {text!r}: {reason}")
+    return found
 
 
 def _model(model: PathLike | Model) -> Model:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from nnlang.codes import model as codes
 from nnlang.diagnostics import Stop, stop
 from nnlang.network import Network, Training
+from nnlang.runtime import fitted
 from nnlang.runtime.container import Container, Found
 from nnlang.runtime.layout import Group, Variable, digest, storable, to_bytes, to_text
 from nnlang.runtime.modelwrite import narrow
@@ -38,7 +39,7 @@ _KINDS = "fiu"
 
 # Fields that the attributes hold in other words or not at all; everything else must agree with them.
 _ONLY_HERE = {
-    "Network": {"version", "data", "sparseness", "slope", "elu_alpha", "selu_lambda"},
+    "Network": {"version", "data", "sparseness", "slope", "elu_alpha", "selu_lambda", "preparation"},
     "Layer": {"sparseness", "function"},
 }
 
@@ -128,12 +129,17 @@ def _record(found: Any) -> Record:
         definition=_typed(str, found["definition"]),
         training=None if training is None else decode(Training, training),
         progress=_typed(dict, found["progress"]),
-        preparation=_typed(dict, found["preparation"]),
+        preparation=_preparation(_typed(dict, found["preparation"])),
         versions={_typed(str, k): _typed(str, v) for k, v in _typed(dict, found["versions"]).items()},
         labels=[_typed(dict, row) for row in _typed(list, found["labels"])],
         state=[_typed(dict, row) for row in _typed(list, found["state"])[:MOST_STATE]],
         digests=_typed(dict, found["digests"]),
     )
+
+
+def _preparation(found: dict[str, Any]) -> dict[str, Any]:
+    fitted.check(found)
+    return found
 
 
 def _typed(kind: type, value: Any) -> Any:

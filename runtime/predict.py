@@ -24,8 +24,10 @@ from nnlang.runtime.dataset import DataSet, sparse_set
 from nnlang.runtime.devices import CPU, Device
 from nnlang.runtime.files import atomic_text, distinct
 from nnlang.runtime.filters import Filter, FilterMode, read_filter
+from nnlang.runtime.fitted import read
 from nnlang.runtime.metrics import Rows
 from nnlang.runtime.model import Model
+from nnlang.runtime.preparation import prepared
 from nnlang.runtime.program import Program, feed_for
 from nnlang.runtime.recs import NotFinite, Precision, Top, chosen, dsstne_writer, json_writer, top, units_text
 from nnlang.runtime.signals import Signals, encoded, read_signals, vocabulary
@@ -192,8 +194,10 @@ class Recommender:
     def scores(self, datasets: Mapping[str, DataSet], target: Layer) -> Iterator[tuple[int, torch.Tensor]]:
         """(number of the first example, float32 [examples, units]) of each batch of the data sets of the input layers.
 
-        The tensor stands on the device and may be changed; it is valid until the next one.
+        The model's preparation steps are applied to them first, as in `best`. The tensor stands on the device and may
+        be changed; it is valid until the next one.
         """
+        datasets = self._prepared(datasets)
         program = self._program(datasets, target)
         feed, first = feed_for(program, "predict", datasets), 0
         with program.watched():
@@ -211,6 +215,7 @@ class Recommender:
             for first, scores in self.scores(datasets, target):
                 yield first, wanted.told(partial(wanted.of, scores, first), first)
             return
+        datasets = self._prepared(datasets)
         removed = None if wanted.removed is None else wanted.removed.data_set(target.units)
         stored = "" if removed is None else "boolean" if removed.facts.boolean else "analog"
         program = self._program(datasets, target, Ranking(target.index, k, stored))
@@ -221,6 +226,9 @@ class Recommender:
             for part in program.parts(feed):
                 yield first, wanted.told(partial(chosen, program.recommend(part)), first)
                 first += part.rows
+
+    def _prepared(self, datasets: Mapping[str, DataSet]) -> dict[str, DataSet]:
+        return {name: prepared(self._model, data) for name, data in datasets.items()}
 
     def _program(self, datasets: Mapping[str, DataSet], target: Layer, ranking: Ranking | None = None) -> Program:
         network = _bound(_exposed(self._model.network, target), datasets)
@@ -296,7 +304,13 @@ def output_layer(model: Model, name: str | None, raw: bool = False) -> tuple[Lay
 
 
 def is_analog(model: Model, layer: Layer) -> bool:
-    """Whether the model was trained on values at this layer; False (indicators, as DSSTNE's) where it does not say."""
+    """Whether signals for this layer have values that count; False (indicators, as DSSTNE's) where it does not say.
+
+    Where the data set was prepared, what counts is how it was before: steps make values of indicators themselves.
+    """
+    steps = read(model.preparation, layer.dataset)
+    if steps is not None:
+        return steps.analog
     facts = model.network.facts(layer)
     return facts is not None and not facts.boolean
 

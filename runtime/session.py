@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,16 @@ from nnlang.diagnostics import Diagnostic
 from nnlang.network import Network, Training
 from nnlang.runtime import indexfile
 from nnlang.runtime.dataset import DataSet, read_all
+from nnlang.runtime.preparation import fit
 from nnlang.settings import settle
 from nnlang.syntax import read_source
+
+Reader = Callable[[Sequence[Path]], Mapping[str, DataSet]]
 
 
 @dataclass(frozen=True)
 class Session:
-    """A training that is ready to run; `findings` are warnings and notes on the way, `overrides` lines to tell."""
+    """A training that is ready to run, its data sets prepared; `findings` on the way, `overrides` lines to tell."""
 
     text: str
     network: Network
@@ -36,24 +39,28 @@ def prepare(
     indices: Mapping[str, Path | None] | None = None,
     defaults: Training | None = None,
     names: Mapping[str, str] | None = None,
+    read: Reader = read_all,
 ) -> Session:
     """Reads definition and data, resolves the one against the other, settles the settings; raises `Stop`.
 
     given: settings by the field names of Training, None where not given; indices: feature index files by role (`input`,
-    `output`), for models that are to carry labels.
+    `output`), for models that are to carry labels; read: gives the data sets of files where they are in memory already.
     """
     source = read_source(config)
     first_look = check(source, need_shapes=False)  # mistakes in the definition are told before long files are read
     first_look.report.check()
     settings, overrides = settle(first_look.training, given, defaults, names)
-    datasets = read_all(files)
+    datasets = dict(read(files))
     checked = check(source, {name: data.facts for name, data in datasets.items()}, need_shapes=True)
     checked.report.check()
     assert checked.network is not None
     labels = _labels(checked.network, datasets, indices or {})
     findings = [notice for data in datasets.values() for notice in data.notices]
     findings += checked.report.sorted()
-    return Session(source.text, checked.network, datasets, settings, labels, tuple(overrides), tuple(findings))
+    datasets, told = fit(checked.network, datasets, labels)
+    facts = tuple(datasets[known.name].facts for known in checked.network.data)
+    network = replace(checked.network, data=facts)
+    return Session(source.text, network, datasets, settings, labels, tuple(overrides), (*findings, *told))
 
 
 def _labels(

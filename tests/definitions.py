@@ -180,6 +180,18 @@ def twice(random: Random, slot: Slot) -> None:
             slot.holder[cased(random, other)] = value(random, slot.key)
 
 
+def odd_step(fields: dict[str, Json]) -> Mistake:
+    """A step of a preparation that lacks what it needs, or has what it does not take."""
+
+    def mistake(random: Random, thing: Json) -> Json:
+        if not isinstance(thing, dict):
+            return thing
+        name = next((n for n in thing if n.lower() == "preparation"), "Preparation")
+        return {**thing, name: [{"Step": random.choice(("TopFrequency", "kcore", "TFIDF"))} | fields]}
+
+    return mistake
+
+
 def odd_layers(random: Random, thing: Json) -> Json:
     """No layers, layers that are none, or no object at all."""
     layers_of = next((name for name in thing if name.lower() == "layers"), "Layers") if isinstance(thing, dict) else ""
@@ -253,5 +265,7 @@ MISTAKES: dict[str, Mistake] = {
     "key of another kind": in_an_object(put_key(own)),
     "known from elsewhere": in_an_object(reasons),
     "two natures": in_an_object(two_natures),
+    "step without a number": odd_step({"DataSet": "a"}),
+    "number of another step": odd_step({"NORM": "l1", "n": 3}),
     "odd layers": odd_layers,
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from nnlang import schema
 from nnlang.schema import Choice, Flag, Key, Layers, Many, Number, Record, Table, Text, ValueType
+from nnlang.schema.preparation import STEPS
 
 Json = Any
 KINDS = {"I": "Input", "H": "Hidden", "O": "Output"}
@@ -71,10 +72,24 @@ def of_type(random: Random, kind: ValueType) -> Json:
             return spelling(random, option.spellings)
         case Many():
             return several(random, kind)
+        case Record(schema.PREPARATION):
+            return step(random)
         case Record(table):
             return shuffled(random, members(random, table, 0.5))
         case Layers():
             return layers(random)
+
+
+def step(random: Random) -> dict[str, Json]:
+    """A step of a preparation with keys that go with it, one of those that it needs among them."""
+    option = random.choice(schema.STEP.accepted)
+    row = STEPS[option.value]  # type: ignore[index]
+    needed = random.choice(row.needs) if row.needs else ""
+    fields = ("name", "dataset", *row.takes)
+    taken = {field for field in fields if field == needed or random.random() < 0.5}
+    chosen = [key for key in schema.PREPARATION.keys if key.field in taken]
+    made = {spelling(random, key.spellings): value(random, key) for key in chosen}
+    return shuffled(random, made | {spelling(random, ("Step",)): spelling(random, option.spellings)})
 
 
 def words(random: Random, kind: Text) -> str:

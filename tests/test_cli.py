@@ -62,6 +62,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "-c", "c", "-i", "i", "-o", "o", "-n", "n", "--device", "tpu"], "error[NN706]: device `tpu`"),
         (["train", "-c", "c", "-i", "i", "-o", "o", "-n", "n", "--resume", "--overwrite"], "error[NN707]"),
         (["train", "-c"], "error[NN704]: Option '-c' requires an argument."),
+        (["data", "foo"], "error[NN701]: nnlang has no command `data foo`\n  = help: `nnlang data --help` lists its"),
+        (["sweep", "statsu", "x"], "nnlang has no command `sweep statsu`\n  = help: did you mean `status`?"),
+        (["data", "split", "r", "-o", "s", "--fraction", "x"], "help: `nnlang data split --help` says"),
+        (["sweep", "run", "x", "-o", "y", "--keep", "0"], "error[NN703]: --keep cannot be `0`: it takes 1 or more"),
+        (["sweep", "show", "x", "y"], "error[NN703]: [N] cannot be `y`: it takes an integer"),
         (["evaluate", "-r", "x"], "error[NN704]: give either a model"),
         (["evaluate", "-r", "x", "-c", "c", "--holdout", "2"], "error[NN703]: --holdout cannot be `2.0`"),
         (["compile", "c", "--emit", "opts"], "error[NN703]: --emit cannot be `opts`"),
@@ -123,6 +128,15 @@ def test_every_end_has_its_exit_code(
     assert words in found
     assert "\x1b" not in found
     assert "Traceback" not in found
+
+
+def test_an_interruption_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nnlang.cli.data_split.names", interrupted)
+    assert run_command(["data", "split", "ratings", "-o", "split"]) == 130
+    assert told(capsys) == "interrupted\n"
 
 
 def test_traceback_is_shown_on_request(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,10 +25,15 @@ from nnlang.codes import files as file_codes
 from nnlang.diagnostics import Code, Diagnostic, Report, Stop, render
 from nnlang.runtime import blocks, dataset, download, files, indexfile
 from nnlang.runtime.convert import Request, convert
+from nnlang.runtime.describe import describe_ratings
 from nnlang.runtime.files import atomic_text, atomic_write, existing_file
+from nnlang.runtime.interactions import read_interactions
 from nnlang.runtime.metrics import Rows
 from nnlang.runtime.predict import judge_filter
+from nnlang.runtime.protocols import protocol_of, split
+from nnlang.runtime.session import prepare
 from nnlang.runtime.signals import Signals
+from nnlang.runtime.splitfiles import read_split, write_split
 from tests.conftest import Golden
 from tests.data_fixtures import SPARSE_BOOLEAN, netcdf
 
@@ -140,6 +145,42 @@ def model_for_data() -> object:
     return dataset.read("gl.nc")
 
 
+def preparing(step: str) -> Case:
+    """Begins a training whose input, 3 examples of 4 features, goes through a step; its targets are numbers."""
+
+    def case() -> object:
+        rows = dataset.sparse_set("in", [0, 3, 4, 5], [0, 1, 2, 0, 3], [1.0, 2.0, 3.0, 5.0, 4.0], width=4)
+        dataset.write("data.nc", [rows, dataset.dense_set("out", np.arange(6, dtype=np.float32).reshape(3, 2))])
+        layers = '[ { "N": "auto", "DataSet": "in" }, { "N": "auto", "DataSet": "out" } ]'
+        Path("c.json").write_text(f'{{ "Preparation": {{ "Step": {step} }}, "Layers": {layers} }}')
+        return prepare(Path("c.json"), [Path("data.nc")], {}).findings
+
+    return case
+
+
+def divided(content: bytes, columns: tuple[str, ...] = (), **record: object) -> Case:
+    """Splits a text, or a table with such columns, by a protocol, and writes the parts."""
+
+    def case() -> object:
+        Path("text").write_bytes(content)
+        data = read_interactions("text", columns=columns)
+        return write_split(split(data, protocol_of(record)), data, "parts")
+
+    return case
+
+
+def changed_split() -> object:
+    divided(b"u1\ta:b:c:d\n")()
+    Path("parts/test_held").write_bytes(b"u1\ta\n")
+    return read_split("parts")
+
+
+def odd_values() -> object:
+    Path("text").write_bytes(b"u1\ta,1112486027:b,1112484676\nu2\ta,1112484819:c,1094785740\n")
+    found, _ = describe_ratings("text", second="value")
+    return tuple(one.diagnostic("text") for one in found.suspicions)
+
+
 TABLE = b"user,item,rating\nu1,a,5\n"
 CASES: dict[str, Case] = {
     "NN450": file(b"CDF\x05" + bytes(100), dataset.read),
@@ -178,10 +219,19 @@ CASES: dict[str, Case] = {
     "NN484": wrong_type,
     "NN485": text(b"u1\ta\n", merge=True),
     "NN486": text(TABLE, columns=("user", "item"), delimiter="::"),
+    "NN487": preparing('"Threshold", "Least": 9'),
+    "NN488": preparing('"TopInformation", "N": 2'),
+    "NN489": preparing('"KCore", "Users": 2, "Items": 1'),
     "NN490": lambda: download.get(NOWHERE, Path("ml")),
     "NN491": wrong_checksum,
     "NN492": file(b"a,b\n", lambda path: download.take(Path(path), NOWHERE, Path("ml"))),
     "NN493": lambda: download.collection("ml-1b"),
+    "NN494": divided(b"u1\ta:b\n", protocol="last"),
+    "NN495": divided(b"u1\ta:b\n", Protocol="KFold", Folds=5, Fold=5),
+    "NN496": divided(b"u1\ta\nu2\tb\n", protocol="holdout"),
+    "NN497": changed_split,
+    "NN498": divided(b"u,i\n1,Alien: 3\n1,b\n1,c\n", ("u", "i"), protocol="holdout"),
+    "NN499": odd_values,
     "NN710": lambda: existing_file("nowhere.nc"),
     "NN711": lambda: existing_file("."),
     "NN712": text(gzip.compress(b"u1\ta\n" * 100)[:-8]),

@@ -70,8 +70,10 @@ def test_every_key_of_the_top_level() -> None:
             "ErrorFunction": "cross entropy",
             "Layers": LAYERS,
             "TrainingParameters": {"Epochs": 3, "Optimizer": "RMSPROP", "mu": 0.5},
+            "Preparation": [{"Step": "topfrequency", "n": 20}, {"Step": "KCore", "Users": 5, "Name": "core"}],
         }
     )
+    assert definition.preparation and definition.preparation[1].users and definition.preparation[1].users.value == 5
     assert [f for f, value in vars(definition).items() if value is None] == []
     assert definition.lrn and definition.lrn.n and definition.lrn.n.value == 3
     assert definition.smce and definition.smce.one_scale and definition.smce.one_scale.value == 30

@@ -55,6 +55,15 @@ def test_values() -> None:
     assert labels('{ "Layers": [ { "Name": "|" } ] }') == []
 
 
+def test_keys_of_a_step_are_those_that_it_takes() -> None:
+    assert labels('{ "Preparation": [ { "Step": "kcore", | } ] }') == ["Name", "DataSet", "Users", "Items"]
+    assert labels('{ "Preparation": [ { |, "Step": "TfIdf" } ] }') == ["Name", "DataSet"]
+    assert "Least" in labels('{ "Preparation": { | } }')
+    assert labels('{ "Preparation": { "Step": "|" } }')[:2] == ["Binarise", "Threshold"]
+    data = '{ "Preparation": { "DataSet": "|" }, "Layers": [ { "DataSet": "gl_input" }, {} ] }'
+    assert labels(data) == ["gl_input"]
+
+
 def test_layers_are_offered_nearest_first_and_once() -> None:
     text = '{ "Layers": [ { "Name": "a" }, {}, { "Source": ["a", |] }, { "Name": "z😀" } ] }'
     assert labels(text) == ["Hidden1", "z😀"]

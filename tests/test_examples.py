@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 
 from nnlang.definition import check, load
+from nnlang.linting.check import lint
 from nnlang.network import DataFacts, Network, Training
 from nnlang.runtime.dataset import DataSet, dense_set, sparse_set
 from nnlang.runtime.program import Program, feed_for
 from nnlang.runtime.train import train
+from nnlang.search.estimate import sample
+from nnlang.sweeps.sweepfile import definition_text, load_sweep, setting
 from nnlang.syntax import read_source
 
 ROOT = Path(__file__).parent.parent / "examples"
-DEFINITIONS = sorted(ROOT.rglob("*.json"))
+DEFINITIONS = sorted(path for path in ROOT.rglob("*.json") if '"Axes"' not in path.read_text(encoding="utf-8"))
+SWEEPS = sorted(set(ROOT.rglob("*.json")) - set(DEFINITIONS))
 ROWS, WIDTH = 24, 256
 
 
@@ -34,6 +38,17 @@ def data_for(network: Network) -> dict[str, DataSet]:
         else:
             found[layer.dataset] = dense_set(layer.dataset, random.random((ROWS, units)).astype(np.float32))
     return found
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_sweep_is_clean_and_its_combinations_train(path: Path, tmp_path: Path) -> None:
+    assert lint(read_source(path)) == []
+    sweep = load_sweep(path)
+    for number, params in enumerate(sample(sweep, 4)):
+        made = tmp_path / f"{number}.json"
+        made.write_text(definition_text(setting(sweep, params).definition), encoding="utf-8")
+        (tmp_path / str(number)).mkdir()
+        test_an_example_trains_and_predicts(made, tmp_path / str(number))
 
 
 @pytest.mark.parametrize("path", DEFINITIONS, ids=lambda p: str(p.relative_to(ROOT)))

@@ -32,12 +32,15 @@ FLOORS = {
     "nnlang.job": 1,
     "nnlang.legality": 1,
     "nnlang.marks": 1,
+    "nnlang.measures": 1,
     "nnlang.network": 1,
     "nnlang.notes": 1,
     "nnlang.ops": 1,
     "nnlang.parsing": 1,
+    "nnlang.preparing": 1,
     "nnlang.pasted": 1,
     "nnlang.quotes": 1,
+    "nnlang.records": 1,
     "nnlang.recovery": 1,
     "nnlang.resolve": 1,
     "nnlang.scan": 1,
@@ -47,6 +50,7 @@ FLOORS = {
     "nnlang.sharing": 1,
     "nnlang.strange": 1,
     "nnlang.suggest": 1,
+    "nnlang.sweeps": 1,
     "nnlang.syntax": 1,
     "nnlang.topology": 1,
     "nnlang.words": 1,
@@ -70,6 +74,7 @@ FLOORS = {
     "nnlang.runtime": 5,
     # 6: many runs; editors
     "nnlang.editor": 6,
+    "nnlang.reports": 6,
     "nnlang.search": 6,
     # 7: people
     "nnlang.__main__": 7,
@@ -105,8 +110,9 @@ THIRD_PARTY = {
     "nnlang.editor.server": {"lsprotocol", "pygls"},
     "nnlang.parsing": {"lark"},
     "nnlang.recovery": {"lark"},
+    "nnlang.reports": {"optuna", "plotly"},
     "nnlang.runtime": {"cftime", "h5py", "netCDF4", "numpy", "torch", "triton"},
-    "nnlang.search": {"dask", "distributed", "optuna"},
+    "nnlang.search": {"dask", "distributed", "numpy", "optuna", "scipy"},
     "nnlang.words": {"lark"},
 }
 

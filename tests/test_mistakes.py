@@ -117,7 +117,7 @@ MISTAKES = {
     ),
     "a folder for a data file": Mistake("train -c config.json -i . -o out.nc -n new.nc", "NN711", ".", DATA),
     "an empty data file": Mistake("data describe it", "NN713", "it", DATA, text("")),
-    "text for a data set": Mistake("data describe ratings", "NN450", "ratings", DATA),
+    "text for a data set": Mistake("train -c config.json -i ratings -o out.nc -n new.nc", "NN450", "ratings", DATA),
     "a model for a data set": Mistake(
         "train -c config.json -i model.nc -o out.nc -n new.nc", "NN478", "model.nc (attribute layers)", DATA
     ),

@@ -21,7 +21,7 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 def commands(after: str) -> list[list[str]]:
     """The nnlang commands of the indented blocks of one section."""
-    section = README.split(f"## {after}\n", 1)[1].split("\n## ", 1)[0]
+    section = README.split(f"## {after}\n", 1)[1].split("\n## ", 1)[0].replace("\\\n", " ")
     lines = re.findall(r"^    (nnlang .*)$", section, re.MULTILINE)
     return [shlex.split(line, comments=True) for line in lines]
 
@@ -58,6 +58,16 @@ def test_the_python_block_runs(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     run(["-c", PYTHON[0]], folder)
     assert len((folder / "recs").read_text().splitlines()) == 100
+
+
+def test_the_commands_that_judge_and_try_out_run(folder: Path) -> None:
+    found = commands("Numbers that can be trusted, definitions that are tried out")
+    sweeping = [["sweep", word] for word in ("generate", "run", "best", "report")]
+    judging = [["data", "describe"], ["data", "split"], ["generate"], ["generate"], ["train"], ["evaluate"], ["report"]]
+    for words, began in zip(found, [*judging, ["lint"], *sweeping], strict=True):
+        assert words[1 : 1 + len(began)] == began
+        run([*words, "--trials", "3"] if began == ["sweep", "run"] else words, folder)
+    assert "<html" in (folder / "report.html").read_text()
 
 
 def test_the_commands_about_definitions_run(folder: Path) -> None:

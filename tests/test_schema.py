@@ -25,6 +25,7 @@ RECORDS = {
     schema.SHARED_WEIGHTS.what: ast.SharedWeights,
     schema.TRAINING.what: ast.Training,
     schema.PREDICTION.what: ast.Prediction,
+    schema.PREPARATION.what: ast.Preparation,
     schema.JOB.what: ast.Job,
 }
 

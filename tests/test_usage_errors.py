@@ -14,11 +14,12 @@ from nnlang import cli
 from nnlang.cli import run_command
 from nnlang.codes import usage
 from nnlang.diagnostics import Code, Stop, render
+from nnlang.runtime import ease
 from nnlang.runtime.filters import FilterMode
 from nnlang.runtime.model import save
 from nnlang.runtime.predict import Request, predict
 from tests.conftest import Golden
-from tests.test_evaluate import following
+from tests.test_evaluate import constant, following
 from tests.test_predict import ITEMS, network, trained
 
 GOLDEN = Path(__file__).parent / "usage_errors"
@@ -93,6 +94,35 @@ def damaged_baseline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return typed("lint", "nets/", "--baseline", "known.json")(monkeypatch, capsys)
 
 
+def judged(*options: str) -> Case:
+    """What judging the model of test_evaluate on two users finds; `groups` names one of them."""
+
+    def case(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+        save(following(), "m.nc")
+        files = {"known": "u\ta\nv\tb\n", "held": "u\tb\nv\tc\n", "groups": "u\tG\n", "bad_groups": "u\tG\nv G\n"}
+        for name, text in files.items():
+            Path(name).write_text(text)
+        run_command(["evaluate", "-n", "m.nc", "-r", "known", "-t", "held", "-k", "2", *options])
+        return capsys.readouterr().err
+
+    return case
+
+
+def judged_without_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    monkeypatch.setattr(ease, "available_memory", lambda: 24)
+    return judged("--baselines", "ease", "--ease-lambda", "1")(monkeypatch, capsys)
+
+
+def collapsed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What is told of a model that recommends the same to a hundred users of forty items."""
+    save(constant(40), "m.nc")
+    users = [f"u{number}\ti{1 + number % 39}" for number in range(100)]
+    Path("known").write_text("".join(f"{user}\n" for user in users))
+    Path("held").write_text("".join(f"u{number}\ti{1 + (number + 7) % 39}\n" for number in range(100)))
+    run_command(["evaluate", "-n", "m.nc", "-r", "known", "-t", "held", "-k", "4"])
+    return capsys.readouterr().err
+
+
 def two_inputs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     net = network()
     second = replace(net.layers[1], kind=net.layers[0].kind, name="Second")
@@ -125,6 +155,11 @@ CASES: dict[str, Case] = {
     "NN757": predicted("u\ta\nnew\t\n"),
     "NN758": predicted(filter="seen", filter_mode=FilterMode.SCALE, files={"seen": "u\ta,1112486027\n"}),
     "NN759": two_inputs,
+    "NN764": judged_without_memory,
+    "NN765": collapsed,
+    "NN766": judged("--groups", "groups"),
+    "NN767": judged("--groups", "bad_groups"),
+    "NN768": typed("evaluate", "-n", "m.nc", "-r", "r", "-t", "t", "--metrics", "auc"),
     "NN771": configured("[lint]\nselect = [\n"),
     "NN772": configured('[lint]\ningore = ["NN5"]\n'),
     "NN773": configured('[lint]\ngpu-memory = "24 apples"\n'),

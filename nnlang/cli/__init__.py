@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import shlex
 import signal
 import sys
@@ -15,9 +16,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
 from nnlang.cli import show
 from nnlang.codes import usage as codes
@@ -28,7 +30,7 @@ from nnlang.version import __version__
 BUG = 70  # EX_SOFTWARE of sysexits: a bug of ours, never a mistake of the user's
 _EXTRAS = {
     **dict.fromkeys(("torch", "triton", "numpy", "netCDF4", "h5py"), "run"),
-    **dict.fromkeys(("optuna", "dask", "distributed"), "sweep"),
+    **dict.fromkeys(("optuna", "cmaes", "dask", "distributed", "scipy"), "sweep"),
     "plotly": "report",
     "pyarrow": "data",
     **dict.fromkeys(("pygls", "lsprotocol"), "lsp"),
@@ -40,6 +42,8 @@ _KINDS = {
     "number": "it takes a number",
     "float": "it takes a number",
 }
+_LEAST = re.compile(r"not in the range x>=(-?\d+)")
+_QUOTED = re.compile(r"'(.*)' is not ")
 _UsageError = typer.BadParameter.__mro__[1]  # click's, which some versions of typer carry under a name of their own
 
 _HELP = """A compiler for LNDL, DSSTNE's network definition language: from a definition and data to recommendations.
@@ -76,23 +80,37 @@ _COMMANDS = {
     "predict": "Recommend with a trained model.",
     "evaluate": "Judge recommendations on held-out entries.",
     "run": "Run a DSSTNE job file (Train, Predict, Validate).",
+    "sweep": "Generate and run sweeps: many definitions from one file.",
     "lint": "Check definitions.",
     "format": "Lay definitions out in one way.",
     "explain": "Explain a key, a value or a code.",
-    "schema": "Print the JSON Schema of definitions or job files.",
+    "schema": "Print the JSON Schema of definitions, job files or sweep files.",
     "graph": "Draw a definition.",
     "lsp": "Serve editors: findings, completion, rename.",
     "compile": "Show every stage from definition to program.",
     "tune": "Measure which tiles are fastest on a GPU.",
     "doctor": "Check versions, devices and every kind of kernel.",
-    "data": "Get public collections; see what a data set holds.",
+    "data": "Get public collections; see what data hold; split ratings.",
+    "report": "Draw the training of models as one HTML file.",
 }
+
+
+class _Root(TyperGroup):
+    """The command line as a whole: an interruption stays one, where the parser would make an exit code of it."""
+
+    def invoke(self, ctx: Any) -> object:
+        """What the command returns; raises `typer.Abort` where it was interrupted."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise typer.Abort from error
 
 
 def app(args: Sequence[str], prog_name: str, standalone_mode: bool) -> object:
     """The parser of the command line, called; it imports the module of the one command that `args` name."""
     parser = typer.Typer(
         name="nnlang",
+        cls=_Root,
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
@@ -198,7 +216,7 @@ def _is_memory(error: Exception) -> bool:
 
 def usage_finding(error: Exception, arguments: Sequence[str]) -> Diagnostic:
     """A mistake in the command line, as a finding: what the parser says, in our words."""
-    command = _command(arguments)
+    command = _path(error) or _command(arguments)
     option = getattr(error, "option_name", None)
     parameter = getattr(error, "param", None)
     message = str(getattr(error, "message", error))
@@ -211,15 +229,34 @@ def usage_finding(error: Exception, arguments: Sequence[str]) -> Diagnostic:
         return Diagnostic(codes.MISSING_OPTION, None, {"command": command, "option": _spelled(parameter)})
     if parameter is not None:
         reason = next((words for sign, words in _KINDS.items() if sign in message), message)
-        facts = {"option": _spelled(parameter), "value": _given(parameter, arguments), "reason": reason}
+        if least := _LEAST.search(message):
+            reason = f"it takes {least[1]} or more"
+        facts = {"option": _spelled(parameter), "value": _given(parameter, arguments, message), "reason": reason}
         return Diagnostic(codes.BAD_VALUE, None, {**facts, "command": command})
     if message.startswith("No such command"):
-        return Diagnostic(codes.UNKNOWN_COMMAND, None, {"command": command}, did_you_mean(command, _COMMANDS))
+        return _unknown_command(_path(error), getattr(error, "ctx", None), arguments)
     return Diagnostic(codes.BAD_USAGE, None, {"reason": message, "command": command})
+
+
+def _unknown_command(family: str, context: object, arguments: Sequence[str]) -> Diagnostic:
+    """That there is no such command; in a family (`nnlang data foo`) the word after it is meant."""
+    words = [argument for argument in arguments if not argument.startswith("-")]
+    word = " ".join(words[: 2 if family else 1])
+    known = getattr(getattr(context, "command", None), "commands", _COMMANDS) if family else _COMMANDS
+    help = did_you_mean(words[1] if family and words[1:] else word, known)
+    if family and not help:
+        help = f"`nnlang {family} --help` lists its commands"
+    return Diagnostic(codes.UNKNOWN_COMMAND, None, {"command": word}, help)
 
 
 def _command(arguments: Sequence[str]) -> str:
     return next((argument for argument in arguments if not argument.startswith("-")), "")
+
+
+def _path(error: Exception) -> str:
+    """The command that a mistake belongs to, with its family: `data split`."""
+    path = str(getattr(getattr(error, "ctx", None), "command_path", ""))
+    return path.removeprefix("nnlang").strip()
 
 
 def _options(error: Exception) -> list[str]:
@@ -238,12 +275,13 @@ def _spelled(parameter: object) -> str:
     return " / ".join(names) if names else str(getattr(parameter, "human_readable_name", "an argument"))
 
 
-def _given(parameter: object, arguments: Sequence[str]) -> str:
-    """The value that stands on the command line for a parameter; the parser does not say."""
+def _given(parameter: object, arguments: Sequence[str], message: str) -> str:
+    """The value that stands on the command line for a parameter; of an option the parser does not say."""
     for place, argument in enumerate(arguments):
         for name in getattr(parameter, "opts", []):
             if argument == name:
                 return arguments[place + 1] if place + 1 < len(arguments) else ""
             if argument.startswith(name) and name.startswith("-"):
                 return argument[len(name) :].removeprefix("=")
-    return "?"
+    quoted = _QUOTED.match(message)
+    return quoted[1] if quoted else "?"

@@ -63,7 +63,8 @@ def _unknown(word: str) -> Diagnostic:
 
 def _article(entry: Entry, *, brief: bool) -> Iterator[str]:
     """One article in lines; a brief one names what is inside without its words."""
-    yield f"{entry.name}, {entry.where}" if entry.where else entry.name
+    heading = f"{entry.name}, {entry.where}" if entry.where else entry.name
+    yield from wrap(heading, WIDTH, subsequent_indent="  ")
     if brief and entry.kind == "table":
         yield from wrap(", ".join(name for name, _ in entry.rows), WIDTH, initial_indent="  ", subsequent_indent="  ")
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnlang import measures
 from nnlang.codes import files as file_codes
 from nnlang.codes import usage as codes
 from nnlang.diagnostics import Place, stop
@@ -98,6 +99,27 @@ OutputIndex = Annotated[
     ),
 ]
 
+Validate = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--validate",
+        metavar="PATH",
+        help="What to judge every epoch by: a folder of `nnlang data split`, or data set files (repeat it).",
+        readable=False,
+    ),
+]
+Metric = Annotated[
+    str | None,
+    typer.Option("--metric", metavar="NAME", help="The measure [ndcg@10 for a split, error for data sets]."),
+]
+Patience = Annotated[
+    int | None,
+    typer.Option("--patience", metavar="N", help="End when nothing was better N times in a row [0: never early]."),
+]
+ValidateEvery = Annotated[
+    int | None, typer.Option("--validate-every", metavar="N", help="Epochs from one judgement to the next [1].")
+]
+
 _EXAMPLES, _DENSITY = 100_000, 0.005  # of data sets that are only named: like MovieLens 20M; only costs depend on them
 
 # The flag of each setting of network.Training that can be given on the command line.
@@ -152,6 +174,16 @@ def positive(option: str, value: int | None, command: str, most: int = 2**31 - 1
         raise refused(option, value, f"it takes an integer from 1 to {most}", command=command)
 
 
+def metric(text: str, option: str, command: str) -> measures.Metric:
+    """The metric that the value of an option names."""
+    found = measures.metric(text)
+    if isinstance(found, str):
+        name = text.strip().partition("@")[0].lower()
+        near = None if name in measures.MEASURES else did_you_mean(name, tuple(measures.MEASURES))
+        raise refused(option, text, found, near, command)
+    return found
+
+
 def widths(named: list[str] | None, command: str) -> dict[str, DataFacts]:
     """The facts of data sets that are only named (NAME=N): sparse, Boolean, about as full as MovieLens 20M."""
     return dict(_width(text, command) for text in named or [])
@@ -172,7 +204,8 @@ def folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise stop(file_codes.NOT_WRITABLE, Place(str(path)), path=path, reason=reason) from error
+        help = "a folder is made here, and a file has its name: take another" if path.is_file() else None
+        raise stop(file_codes.NOT_WRITABLE, Place(str(path)), path=path, reason=reason, help=help) from error
 
 
 def analog(kind: str | None, command: str) -> bool | None:

@@ -14,12 +14,12 @@ from nnlang.suggest import did_you_mean
 
 
 def schema(
-    language: Annotated[str, typer.Argument(metavar="definition|job", help="Which kind of file.")] = "definition",
+    language: Annotated[str, typer.Argument(metavar="definition|job|sweep", help="Which kind of file.")] = "definition",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it here.", readable=False)
     ] = None,
 ) -> None:
-    """Print the JSON Schema (2020-12) of definitions or of job files: keys, types, ranges, defaults, words.
+    """Print the JSON Schema (2020-12) of definitions, job files or sweep files: keys, types, ranges, defaults, words.
 
     \b
     nnlang schema -o lndl.schema.json

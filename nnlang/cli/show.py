@@ -107,23 +107,13 @@ def _rich_table(title: str, columns: Sequence[str], cells: Sequence[Sequence[str
     Console().print(made)
 
 
-def epoch_record(event: Event) -> dict[str, object]:
-    """One epoch for machines."""
-    return {
-        "event": "epoch",
-        "epoch": event.epoch,
-        "error": event.error,
-        "training_error": event.training_error,
-        "regularization_error": event.regularization_error,
-        "seconds": event.seconds,
-        "samples_per_second": event.samples_per_second,
-    }
-
-
 def json_view(event: Event) -> None:
-    """An observer of a training that prints a JSON object an epoch."""
-    if event.kind == "epoch":
-        record(epoch_record(event))
+    """An observer of a training that prints a JSON object an epoch, and one for each validation."""
+    from nnlang.runtime.metricsfile import record as line_of
+
+    line = line_of(event)
+    if line is not None:
+        record(line)
 
 
 class Bar:
@@ -151,6 +141,13 @@ class Bar:
             sys.stderr.flush()
 
 
+def validation_line(event: Event, epochs: int) -> str:
+    """What was measured after an epoch, on one line; the best so far is marked."""
+    told = "  ".join(f"{name} {value:.6g}" for name, value in event.measures.items())
+    mark = "  best so far" if event.best else ""
+    return f"{'':>{len(f'epoch {epochs}/{epochs}')}}  {told}  {event.seconds:.2f} s{mark}"
+
+
 class EpochView:
     """The progress of a training: a bar on a terminal, and a line an epoch."""
 
@@ -172,5 +169,7 @@ class EpochView:
                     f"(training {event.training_error:.6g}, regularization {event.regularization_error:.6g})  "
                     f"{event.seconds:.2f} s  {event.samples_per_second:,.0f} samples/s"
                 )
+            case "validation":
+                say(validation_line(event, self._epochs))
             case "checkpoint":
                 tell(f"checkpoint {event.path}")

@@ -15,9 +15,41 @@ from nnlang.diagnostics import Code
 @cache
 def catalogue() -> MappingProxyType[str, Code]:
     """Every row of every family by its code, such as `NN301`, in the order of the codes."""
-    from nnlang.codes import advice, compat, data, files, keys, model, names, shapes, syntax, targets, training, usage
+    from nnlang.codes import (
+        advice,
+        compat,
+        data,
+        files,
+        keys,
+        model,
+        names,
+        reporting,
+        shapes,
+        sweeping,
+        sweeps,
+        syntax,
+        targets,
+        training,
+        usage,
+    )
 
-    families = (syntax, keys, names, shapes, data, advice, compat, usage, files, model, training, targets)
+    families = (
+        syntax,
+        keys,
+        names,
+        shapes,
+        data,
+        advice,
+        compat,
+        usage,
+        files,
+        model,
+        training,
+        targets,
+        sweeping,
+        sweeps,
+        reporting,
+    )
     rows = [row for family in families for row in vars(family).values() if isinstance(row, Code)]
     found = {row.code: row for row in sorted(rows, key=lambda row: row.code)}
     assert len(found) == len(rows), "a code is used twice"

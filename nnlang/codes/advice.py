@@ -266,3 +266,19 @@ PENALISED_ACTIVATION = Code(
     "use Sigmoid, or leave Sparse out of this layer",
     severity="warning",
 )
+STEP_ORDER = Code(
+    "NN535",
+    "step-order",
+    "the preparation step {step} comes after {before}: {reason}",
+    "out of order",
+    "{remedy}",
+    severity="warning",
+)
+IDLE_STEP = Code(
+    "NN536",
+    "idle-step",
+    "the preparation step {step} changes nothing in data set `{dataset}`: {reason}",
+    "no effect",
+    "leave it out",
+    severity="warning",
+)

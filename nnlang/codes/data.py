@@ -262,6 +262,28 @@ BAD_DELIMITER = Code(
     exit=USAGE,
 )
 
+# preparation
+NOTHING_LEFT = Code(
+    "NN487",
+    "nothing-left",
+    "the preparation step {step} leaves nothing of data set `{dataset}` to train on",
+    help="{remedy}",
+    exit=DATA,
+)
+NO_INFORMATION = Code(
+    "NN488",
+    "no-information",
+    "the preparation step {step} cannot count with the targets in data set `{dataset}`: {reason}",
+    help="use TopFrequency, which looks at the input alone",
+    exit=DATA,
+)
+PREPARED = Code(
+    "NN489",
+    "prepared",
+    "the preparation step {step} of data set `{dataset}`: {told}",
+    severity="note",
+)
+
 # downloads
 NO_NETWORK = Code(
     "NN490",
@@ -287,3 +309,42 @@ BAD_ARCHIVE = Code(
 UNKNOWN_COLLECTION = Code(
     "NN493", "unknown-collection", "there is no collection `{name}` to get", help="known: {known}", exit=USAGE
 )
+
+# splits and what is suspicious in data
+NO_TIMES = Code(
+    "NN494",
+    "no-times",
+    "protocol {protocol} needs the time of every entry: {reason}",
+    help="`--second time` reads the number after an item as its time (`user TAB item,time:item,time`); of a table name "
+    "the times fourth, `--columns user,item,rating,time`, or third with `--second time`",
+    exit=DATA,
+)
+BAD_PROTOCOL = Code(
+    "NN495",
+    "bad-protocol",
+    "`{number}`{where} cannot be `{value}`: {reason}",
+    help="{remedy}",
+    exit=USAGE,
+)
+EMPTY_PART = Code(
+    "NN496",
+    "empty-part",
+    "the {part} part of the split would be empty: {reason}",
+    help="{remedy}",
+    exit=DATA,
+)
+BAD_SPLIT = Code(
+    "NN497",
+    "bad-split",
+    "`{path}` is no split that can be used: {reason}",
+    help="write it anew: nnlang data split RATINGS -o {path} --overwrite",
+    exit=DATA,
+)
+UNFIT_LABEL = Code(
+    "NN498",
+    "unfit-label",
+    "items whose names cannot stand in `user TAB item:item`: {count}, such as `{example}`",
+    help="`:`, `,` and a line end part items there: replace them in the table first, for example by `;`",
+    exit=DATA,
+)
+SUSPICIOUS = Code("NN499", "suspicious-data", "{what}: {count}{example}", severity="warning")

@@ -59,3 +59,11 @@ TOO_MANY_LAYERS = Code(
 NO_LAYERS = Code(
     "NN221", "no-layers", "the definition has no layers", "", "write at least an Input and an Output layer"
 )
+STEP_KEY = Code(
+    "NN222",
+    "key-of-another-step",
+    "`{key}` does not go with the step {step}",
+    "not for this step",
+    "remove it; it goes with {steps}",
+)
+STEP_NEEDS = Code("NN223", "step-lacks-a-number", "the step {step} needs {keys}", "in here", "write {keys}: {expected}")

@@ -70,6 +70,20 @@ NO_DATASET = Code(
     "",
     'write "DataSet": with the name of the data set that it {verb}',
 )
+STEP_DATA = Code(
+    "NN315",
+    "step-without-data",
+    "the preparation step {step} cannot act on {what}: {reason}",
+    "",
+    "name a sparse data set of an Input layer with DataSet, or leave the step out",
+)
+DUPLICATE_STEP = Code(
+    "NN316",
+    "duplicate-step",
+    "two preparation steps are called `{name}`",
+    "the same name as at {first}",
+    "rename one of them",
+)
 
 NOT_A_SOURCE = Code(
     "NN330",

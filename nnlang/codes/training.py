@@ -106,3 +106,33 @@ NO_SUCH_PRECISION = Code(
     help="it knows {known}",
     exit=USAGE,
 )
+EARLY_STOP = Code(
+    "NN743",
+    "early-stop",
+    "{metric} has not got better than {best} ({times} measured since): training ends after epoch {epoch} of {epochs}",
+    "--patience {patience}",
+    "the same command with --resume and a longer --patience than {patience} (0: never stop early) goes on from here",
+    severity="note",
+)
+JUDGED_OTHERWISE = Code(
+    "NN744",
+    "judged-otherwise",
+    "this run was judged by {then} until now, from now on by {now}: what was measured before does not count",
+    "numbers of different measures or data cannot be compared",
+    "give the --validate and --metric that it began with to go on with its best epoch",
+    severity="warning",
+)
+BEST_GONE = Code(
+    "NN745",
+    "best-model-gone",
+    "the model of the best epoch so far ({best}) is gone: neither {kept} nor {path} holds it",
+    "the best of the epochs that follow counts",
+    "keep {kept} beside the model until its training has finished",
+    severity="warning",
+)
+NOT_TO_VALIDATE = Code(
+    "NN746",
+    "cannot-validate",
+    "{what} cannot be judged: {reason}",
+    exit=DATA,
+)

@@ -1,6 +1,6 @@
-"""NN700-NN709, NN750-NN759 and NN770-NN779: the command line, prediction and evaluation, what lint is set to."""
+"""NN700-NN709, NN750-NN759 and NN764-NN779: the command line, prediction and evaluation, what lint is set to."""
 
-from nnlang.diagnostics import DATA, DEVICE, DIVERGED, USAGE, Code
+from nnlang.diagnostics import DATA, DEVICE, DIVERGED, MEMORY, USAGE, Code
 
 UNKNOWN_OPTION = Code(
     "NN700", "unknown-option", "`nnlang {command}` has no option `{option}`", help="`nnlang {command} --help` lists all"
@@ -111,6 +111,40 @@ TIMES_AS_WEIGHTS = Code(
     "values in filter `{path}` look like times ({value}); --filter-mode scale multiplies scores by them",
     help="use --filter-mode remove to take listed features out",
     severity="warning",
+)
+BASELINE_MEMORY = Code(
+    "NN764",
+    "baseline-memory",
+    "the baseline EASE needs {needed} of memory for {side} users or items, the fewer of them; {free} are free",
+    help="leave it out of --baselines, or judge on a machine with more memory",
+    exit=MEMORY,
+)
+COLLAPSE = Code(
+    "NN765",
+    "collapsed-lists",
+    "the lists of {name} have collapsed: {reason}",
+    help="set it beside popularity in the table; a smaller alpha, another oneScale or fewer epochs often bring lists back",
+    severity="warning",
+)
+NO_GROUP = Code(
+    "NN766",
+    "users-without-group",
+    "users without a group in `{path}`: {count} of {total} judged, such as `{example}`",
+    help="they get what is popular overall",
+    severity="note",
+)
+BAD_GROUP = Code(
+    "NN767",
+    "bad-group-line",
+    "the line is not of the form `user TAB group`: {reason}",
+    help="write one user a line, a TAB, and the name of the group",
+    exit=DATA,
+)
+BAD_METRIC = Code(
+    "NN768",
+    "not-a-metric-here",
+    "--metrics names `{metric}`: {reason}",
+    help="{remedy}",
 )
 NOT_IN_THE_MANUAL = Code(
     "NN770",

@@ -12,10 +12,12 @@ from nnlang.editor.cursor import Cursor, cursor
 from nnlang.editor.layers import Sketch, data_sets, layer_around, names_layers, sketches
 from nnlang.editor.loose import Group, Tree, Word, following
 from nnlang.manual import hover_key, hover_value
+from nnlang.network import Step
 from nnlang.rules.rule import Edit
 from nnlang.schema import Choice, Flag, Key, Layers, Many, Number, Option, Record, Status, Table, Text, expects, fold
 from nnlang.schema.describe import defaults, written
 from nnlang.schema.examples import example
+from nnlang.schema.preparation import ANY_STEP, STEPS
 from nnlang.source import Span
 
 MOST = 200  # items of one offer; with more the client asks again while somebody types on
@@ -79,10 +81,17 @@ def _keys(tree: Tree, here: Cursor) -> Iterator[Item]:
         table.find(p.key.value) for p in here.home.pairs if not p.key.span.start <= here.span.start < p.key.span.end
     }
     layer = layer_around(tree, here.groups) if table is schema.LAYER else None
+    step = here.home.get("Step") if table is schema.PREPARATION else None
     has_colon = following(tree.text, here.span.end) == ":"
     for key in table.keys:
-        if key not in there and (layer is None or layer.takes(key)):
+        if key not in there and (layer is None or layer.takes(key)) and _goes_with(step, key):
             yield _key_item(table, key, layer, has_colon)
+
+
+def _goes_with(step: object, key: Key) -> bool:
+    """Whether a key of a preparation step goes with the word that its Step has; every key, where that is unknown."""
+    option = schema.STEP.find(step.value) if isinstance(step, Word) else None
+    return option is None or not isinstance(option.value, Step) or key.field in STEPS[option.value].takes + ANY_STEP
 
 
 def _key_item(table: Table, key: Key, layer: Sketch | None, has_colon: bool) -> Item:
@@ -116,6 +125,10 @@ def _blank(table: Table, key: Key, layer: Sketch | None) -> tuple[str, str]:
             return "{}", "{ $1 }"
         case Many(of=Record()):
             return "[]", "[{ $1 }]"
+        case schema.Tree(forms=("an object",)):
+            return "{}", "{ $1 }"
+        case schema.Tree(forms=("a list",)):
+            return "[]", "[$1]"
         case Many(word=word) if word and layer is not None and layer.kind != "H":
             return f'"{word}"', f'${{1:"{word}"}}'
         case Number() | Many(of=Number()):

@@ -16,6 +16,7 @@ from nnlang.editor.loose import Group, Tree, Word, following, grow
 from nnlang.linting.check import is_job
 from nnlang.schema import Key, Layers, Many, Record, Table
 from nnlang.source import Span
+from nnlang.sweeps.sweepfile import is_sweep
 from nnlang.syntax import DEFAULTS
 
 _REST_OF_STRING = re.compile(r'[^"\\\r\n,:{}\[\]]*"(?=[\s,:}\]/]|\Z)')
@@ -54,7 +55,10 @@ class Cursor:
 
 def language(root: Group | None) -> Table:
     """The table of a text's outermost object."""
-    return schema.JOB if root and is_job(pair.key.value for pair in root.pairs) else schema.DEFINITION
+    keys = [pair.key.value for pair in root.pairs] if root else []
+    if is_sweep(keys):
+        return schema.SWEEP
+    return schema.JOB if is_job(keys) else schema.DEFINITION
 
 
 def cursor(tree: Tree, offset: int) -> Cursor | None:
@@ -134,15 +138,20 @@ def words(groups: Iterable[Group]) -> Iterable[Word]:
 def tables(groups: Sequence[Group], root: Table) -> tuple[Table | None, ...]:
     """The tables of groups that stand one in the other: an object's own, a list's that of the objects in it."""
     found: list[Table | None] = []
+    free: Table | None = None  # of the objects under any key of the group before
     for group in groups:
         if not found:
             found.append(root if group.is_object else None)
+        elif free is not None:
+            found.append(free if group.is_object else None)
+            free = None
         elif group.holder is not None and not group.holder.is_object:
             found.append(found[-1] if group.is_object else None)
         else:
             table = found[-1]
             row = table.find(group.key) if table else None
             found.append(inside(row, listed=not group.is_object) if row else None)
+            free = row.type.inside if row and isinstance(row.type, schema.Tree) and group.is_object else None
     return tuple(found)
 
 

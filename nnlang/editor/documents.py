@@ -22,6 +22,7 @@ LANGUAGES = ("json", "jsonc", "lndl")
 SUFFIX = ".lndl"
 _LOOKED_AT = 65_536  # characters by which a text is recognised
 _JOB_WORDS = ("network", "command", "trainingparameters", "predictionparameters")
+_SWEEP_WORDS = ("definition", "axes", "trials")
 _LAYER_WORDS = ("kind", "n", "source", "dataset", "activation")
 
 
@@ -56,7 +57,7 @@ class Document:
 
     @cached_property
     def is_ours(self) -> bool:
-        """Whether it is a definition or a job; other JSON that happens to be open is none of our business."""
+        """Whether it is a definition, a job or a sweep; other JSON that happens to be open is none of our business."""
         if self.language == "lndl" or self.name.lower().endswith(SUFFIX):
             return True
         if self.language not in LANGUAGES:
@@ -89,6 +90,8 @@ def _speaks(root: Group) -> bool:
     if isinstance(layers, Group):
         known = sum(schema.DEFINITION.find(key) is not None for key in keys)
         return known * 2 > len(keys) and any(_is_layer(item) for item in layers.items)
+    if "sweep" in low and sum(word in low for word in _SWEEP_WORDS) >= 1:
+        return True
     return sum(word in low for word in _JOB_WORDS) >= 2
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 
 from nnlang import schema
 from nnlang.codes import shapes, syntax
@@ -19,9 +20,13 @@ from nnlang.rules.rule import Fix, Saved, Subject
 from nnlang.rules.sizes import COSTED
 from nnlang.settings import settle
 from nnlang.source import Source
+from nnlang.sweeps.inline import WORD, has_axes
+from nnlang.sweeps.sweepcheck import check_sweep
+from nnlang.sweeps.sweepfile import is_sweep
 from nnlang.syntax import DEFAULTS, Limits, Node, ObjectNode, read
 
 MOST = 1_000  # findings of one text
+DRAWN = 24  # combinations of a sweep that are looked at, beside one for each value
 EXAMPLES, ENTRIES = 100_000, 150  # of data sets that are not at hand, and of their rows: like MovieLens 20M
 
 
@@ -48,7 +53,7 @@ def lint(
     told, the gravest ones, before "and so many more".
     """
     settings, data = settings or Settings(), data or {}
-    checked = _read(source, data, limits)
+    checked = _read(source, settings, data, limits)
     found = [*checked.report.diagnostics, *_ruled(checked, settings, data, saved)]
     if settings.strict:
         found += [Diagnostic(syntax.STRICT_COMMENT, at(source, comment.span)) for comment in checked.comments]
@@ -88,15 +93,33 @@ def _why_unread(
     return [d for d in errors if not d.code.code.startswith(refused)][:1]
 
 
-def _read(source: Source, data: Mapping[str, DataFacts], limits: Limits) -> Checked:
-    """The text as a definition; as a job where it is one."""
+def _read(source: Source, settings: Settings, data: Mapping[str, DataFacts], limits: Limits) -> Checked:
+    """The text as a definition; as a job or a sweep where it is one."""
     report = Report()
     document = read(source, report, limits)
-    if not isinstance(document.root, ObjectNode) or not is_job(m.name.value for m in document.root.members):
+    names = [m.name.value for m in document.root.members] if isinstance(document.root, ObjectNode) else []
+    sweeps = is_sweep(names) or (f'"{WORD}"' in source.text and has_axes(document.root))
+    if not sweeps and not is_job(names):
         return meaning(source, document, report, data, need_shapes=False, limits=limits)
     report = Report()
-    check_job(source, report, limits)
+    if sweeps:
+        _sweep(source, report, settings, data, limits)
+    else:
+        check_job(source, report, limits)
     return Checked(source, None, None, {}, report, document.comments, document.root)
+
+
+def _sweep(source: Source, report: Report, settings: Settings, data: Mapping[str, DataFacts], limits: Limits) -> None:
+    """What there is to say about a sweep, and where it is sound about its combinations."""
+    from nnlang.linting.sweeps import combined
+
+    sweep = check_sweep(source, report, limits)
+    report.diagnostics = [d for d in report.diagnostics if d.place is None or d.place.file == source.name]
+    if sweep is not None:
+        found = combined(
+            sweep, lambda one: [f.diagnostic for f in lint(one, settings, data, limits=limits)], more=DRAWN
+        )
+        report.diagnostics += islice(found, MOST)
 
 
 def is_job(keys: Iterable[str]) -> bool:

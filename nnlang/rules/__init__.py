@@ -13,6 +13,7 @@ from nnlang.rules import (
     keys,
     names,
     numbers,
+    preparation,
     saved,
     shapes,
     sizes,
@@ -21,7 +22,9 @@ from nnlang.rules import (
 )
 from nnlang.rules.rule import Check, Rule
 
-_FAMILIES = (syntax, brackets, keys, names, shapes, advice, compat, dsstne, graph, numbers, saved, sizes, spelling)
+_FAMILIES = (
+    syntax, brackets, keys, names, shapes, advice, compat, dsstne, graph, numbers, saved, sizes, spelling, preparation,
+)  # fmt: skip
 RULES: Mapping[str, Rule] = {
     row.code.code: row for row in sorted((r for f in _FAMILIES for r in f.ROWS), key=lambda row: row.code.code)
 }

@@ -9,6 +9,7 @@ from nnlang.codes import compat as codes
 from nnlang.diagnostics import Diagnostic
 from nnlang.network import DataFacts, Kind, LayerType, Optimizer
 from nnlang.rules.rule import Example, Rule, Subject
+from nnlang.syntax import ObjectNode
 
 
 def tool_names(subject: Subject) -> Iterator[Diagnostic]:
@@ -58,11 +59,14 @@ def analog_inputs(subject: Subject) -> Iterator[Diagnostic]:
 
 def our_keys(subject: Subject) -> Iterator[Diagnostic]:
     """Keys of a definition that DSSTNE's parser does not know."""
-    written = {f: getattr(subject.definition, f) for k in schema.DEFINITION.keys for f in [k.field]}
-    for key in schema.DEFINITION.keys:
-        value = written[key.field]
-        if key.status is schema.Status.OURS and value is not None:
-            yield Diagnostic(codes.OUR_KEY, subject.place(value.key), {"key": key.name})
+    for member in subject.root.members if isinstance(subject.root, ObjectNode) else ():
+        key = schema.DEFINITION.find(member.name.value)
+        if key and key.status is schema.Status.OURS:
+            remedy = _PREPARED if key.field == "preparation" else None
+            yield Diagnostic(codes.OUR_KEY, subject.place(member.name.span), {"key": key.name}, remedy)
+
+
+_PREPARED = "prepare the data before `nnlang generate`, to keep the definition DSSTNE's"
 
 
 def one_axis_kernels(subject: Subject) -> Iterator[Diagnostic]:
@@ -143,8 +147,8 @@ ROWS = (
     Rule(
         codes.OUR_KEY,
         "DSSTNE refuses definitions with keys that it does not know, and this one is nnlang's own. Where the "
-        "definition has to stay readable for DSSTNE, put the settings into a job file or into flags. Not told "
-        "unless asked for: --extend-select NN623.",
+        "definition has to stay readable for DSSTNE, put the settings into a job file or into flags, and prepare the "
+        "data before they are generated. Not told unless asked for: --extend-select NN623.",
         bad=Example('"TrainingParameters": { "Epochs": 20 }', "top"),
         good=Example('"ShuffleIndices": true', "top"),
         check=our_keys,

@@ -15,7 +15,7 @@ from nnlang.schema.foreign import foreign_key
 from nnlang.syntax import Node
 
 _MEMBERS = 200  # of an object; more than any table has keys, so what a longer one means is not for a fix to say
-_TABLES = {table.what: table for table in (*schema.TABLES, schema.JOB, schema.PREDICTION)}
+_TABLES = {table.what: table for table in (*schema.TABLES, schema.JOB, schema.PREDICTION, *schema.SWEEP_TABLES)}
 
 
 def respell(d: Diagnostic, root: Node | None) -> Fix | None:

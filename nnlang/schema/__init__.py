@@ -16,8 +16,10 @@ from nnlang.schema.choices import (
     OPTIMIZER,
     POOLING,
     SCHEME,
+    STEP,
 )
 from nnlang.schema.definition import DEFINITION, LAYER, SELU_ALPHA, TABLES
+from nnlang.schema.preparation import PREPARATION
 from nnlang.schema.records import (
     DELTA_BOOST,
     DENOISING,
@@ -28,6 +30,7 @@ from nnlang.schema.records import (
     SPARSENESS,
     WEIGHT_INIT,
 )
+from nnlang.schema.sweep import AXIS, PRUNING, SWEEP, SWEEP_DATA, SWEEP_SPLIT, SWEEP_TABLES
 from nnlang.schema.training import JOB, JOB_CHECKPOINT_NAME, JOB_DEFAULTS, JOB_RESULTS, PREDICTION, TRAINING
 from nnlang.schema.types import (
     FLOAT_MAX,
@@ -43,16 +46,17 @@ from nnlang.schema.types import (
     Status,
     Table,
     Text,
+    Tree,
     ValueType,
     expects,
     fold,
 )
 
 __all__ = [
-    "ACTIVATION", "COMMAND", "DEFINITION", "DELTA_BOOST", "DENOISING", "ERROR_FUNCTION", "FLOAT_MAX", "INT_MAX",
-    "JOB", "JOB_CHECKPOINT_NAME", "JOB_DEFAULTS", "JOB_RESULTS", "LAYER", "LAYER_KIND", "LAYER_TYPE", "LRN", "MAX_OUT",
-    "NETWORK_KIND", "OPTIMIZER", "POOLING", "PREDICTION", "SCHEME", "SELU_ALPHA", "SHARED_WEIGHTS", "SMCE",
-    "SPARSENESS", "TABLES", "TRAINING", "WEIGHT_INIT", "Choice", "Flag", "Key", "Layers", "Many", "Number", "Option",
-    "Record", "Status", "Table", "Text", "ValueType",
-    "expects", "fold",
+    "ACTIVATION", "AXIS", "COMMAND", "DEFINITION", "DELTA_BOOST", "DENOISING", "ERROR_FUNCTION", "FLOAT_MAX",
+    "INT_MAX", "JOB", "JOB_CHECKPOINT_NAME", "JOB_DEFAULTS", "JOB_RESULTS", "LAYER", "LAYER_KIND", "LAYER_TYPE",
+    "LRN", "MAX_OUT", "NETWORK_KIND", "OPTIMIZER", "POOLING", "PREDICTION", "PREPARATION", "PRUNING", "SCHEME",
+    "SELU_ALPHA", "SHARED_WEIGHTS", "SMCE", "SPARSENESS", "STEP", "SWEEP", "SWEEP_DATA", "SWEEP_SPLIT", "SWEEP_TABLES",
+    "TABLES", "TRAINING", "WEIGHT_INIT", "Choice", "Flag", "Key", "Layers", "Many", "Number", "Option", "Record",
+    "Status", "Table", "Text", "Tree", "ValueType", "expects", "fold",
 ]  # fmt: skip

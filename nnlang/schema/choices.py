@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnlang.network import Activation, ErrorFunction, Kind, LayerType, Optimizer, Scheme
+from nnlang.network import Activation, ErrorFunction, Kind, LayerType, Optimizer, Scheme, Step
 from nnlang.schema.types import Choice, Option, Status
 
 _PARSED = Status.PARSED
@@ -190,5 +190,33 @@ COMMAND = Choice(
         Option("Train", "Train", "train the definition that `Network` names"),
         Option("Predict", "Predict", "precision, recall and NDCG of the model that `Network` names"),
         Option("Validate", "Validate", "check the gradients of the definition that `Network` names"),
+    ),
+)
+
+STEP = Choice(
+    "preparation step",
+    (
+        Option("Binarise", Step.BINARISE, "every stored value becomes 1", ("Binarize",)),
+        Option("Threshold", Step.THRESHOLD, "entries with values below Least are left out"),
+        Option("Log", Step.LOG, "ln(1 + v); of a value below 0, -ln(1 - v)"),
+        Option("TfIdf", Step.TF_IDF, "v * (ln((1 + n) / (1 + df)) + 1), n examples, df with the feature"),
+        Option("RowNorm", Step.ROW_NORM, "v over the Norm of its row"),
+        Option("ZScore", Step.Z_SCORE, "(v - mean) / standard deviation, of the feature's stored values"),
+        Option("MinMax", Step.MIN_MAX, "(v - least) / (greatest - least), of the feature's stored values"),
+        Option("TopFrequency", Step.TOP_FREQUENCY, "the N features of most examples stay"),
+        Option("TopInformation", Step.TOP_INFORMATION, "the N features that say most about the targets stay"),
+        Option(
+            "KCore",
+            Step.K_CORE,
+            "features of Users examples or more stay; training leaves out examples of fewer than Items",
+        ),
+    ),
+)
+
+NORM = Choice(
+    "norm",
+    (
+        Option("L1", 1, "the sum of the absolute values"),
+        Option("L2", 2, "the root of the sum of the squares"),
     ),
 )

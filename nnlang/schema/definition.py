@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nnlang.schema.choices import ACTIVATION, ERROR_FUNCTION, LAYER_KIND, LAYER_TYPE, NETWORK_KIND, POOLING
+from nnlang.schema.preparation import PREPARATION
 from nnlang.schema.records import (
     DELTA_BOOST,
     DENOISING,
@@ -136,6 +137,14 @@ DEFINITION = Table(
             "training",
             Record(TRAINING),
             "How to train, beside what to train; flags of the command line override it.",
+            status=Status.OURS,
+        ),
+        Key(
+            "Preparation",
+            "preparation",
+            Many(Record(PREPARATION), empty=True),
+            "Steps that the entries of input data sets go through, in this order. What they count is counted on the "
+            "training data, stands in the model, and is applied when it predicts.",
             status=Status.OURS,
         ),
     ),
@@ -312,4 +321,5 @@ TABLES = (
     WEIGHT_INIT,
     SHARED_WEIGHTS,
     TRAINING,
+    PREPARATION,
 )

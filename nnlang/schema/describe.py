@@ -9,10 +9,11 @@ from enum import Enum
 from nnlang.network import Training
 from nnlang.schema.choices import OPTIMIZER
 from nnlang.schema.definition import DEFINITION, LAYER
+from nnlang.schema.sweep import SWEEP
 from nnlang.schema.training import JOB, JOB_CHECKPOINT_NAME, JOB_DEFAULTS, JOB_RESULTS, TRAINING
-from nnlang.schema.types import Choice, Key, Many, Option, Record, Status, Table, expects
+from nnlang.schema.types import Choice, Key, Many, Option, Record, Status, Table, Tree, expects
 
-_FILES = {"a job": "a job file"}
+_FILES = {"a job": "a job file", "a sweep": "a sweep file"}
 _DSSTNE = {
     Status.PARSED: "reads it, without effect",
     Status.DOCUMENTED: "names it in its documents, its parser refuses it",
@@ -111,14 +112,17 @@ def written(value: object) -> str:
 
 def place(table: Table) -> str:
     """Where the keys of a table stand, in words: `a layer`, `WeightInit of a layer`."""
-    holders = [home for home in (DEFINITION, LAYER, JOB) if any(inner(key) is table for key in home.keys)]
-    within = " or ".join(_FILES.get(home.what, home.what) for home in holders)
+    holders = [home for home in (DEFINITION, LAYER, JOB, SWEEP) if any(inner(key) is table for key in home.keys)]
+    names = [_FILES.get(home.what, home.what) for home in holders]
+    within = " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
     return f"{table.what.strip('`')} of {within}" if holders else _FILES.get(table.what, table.what)
 
 
 def inner(key: Key) -> Table | None:
     """The table of the objects that a key takes, None where it takes no object."""
     kind = key.type.of if isinstance(key.type, Many) else key.type
+    if isinstance(kind, Tree):
+        return kind.inside
     return kind.table if isinstance(kind, Record) else None
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nnlang.schema.definition import DEFINITION, LAYER
+from nnlang.schema.preparation import PREPARATION
 from nnlang.schema.records import DELTA_BOOST, DENOISING, LRN, MAX_OUT, SHARED_WEIGHTS, SMCE, SPARSENESS, WEIGHT_INIT
+from nnlang.schema.sweep import AXIS, PRUNING, SWEEP, SWEEP_DATA, SWEEP_SPLIT
 from nnlang.schema.training import JOB, PREDICTION, TRAINING
 from nnlang.schema.types import Key, Table
 
@@ -29,6 +31,7 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         "ErrorFunction": '"ScaledMarginalCrossEntropy"',
         "Layers": '[ { "N": "auto", "DataSet": "in" }, { "N": 128 }, { "N": "auto", "DataSet": "out" } ]',
         "TrainingParameters": '{ "Epochs": 40, "MiniBatch": 256, "Optimizer": "Adam", "Alpha": 0.001 }',
+        "Preparation": '[ { "Step": "TopFrequency", "N": 20000 }, { "Step": "TfIdf" }, { "Step": "RowNorm" } ]',
     },
     LAYER.what: {
         "Name": '"Hidden1"',
@@ -87,6 +90,16 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         "ShuffleIndices": "false",
         "RandomSeed": "12134",
     },
+    PREPARATION.what: {
+        "Step": '"TfIdf"',
+        "Name": '"normalise"',
+        "DataSet": '"gl_input"',
+        "Least": "3.5",
+        "Norm": '"L1"',
+        "N": "20000",
+        "Users": "5",
+        "Items": "5",
+    },
     PREDICTION.what: {"MiniBatch": "1024", "K": "10", "Results": '"measures.csv"'},
     JOB.what: {
         "Version": "0.7",
@@ -96,6 +109,62 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
         "RandomSeed": "12134",
         "TrainingParameters": '{ "Epochs": 60, "Alpha": 0.025, "AlphaInterval": 20, "AlphaMultiplier": 0.8 }',
         "PredictionParameters": '{ "K": 10 }',
+    },
+    SWEEP.what: {
+        "Sweep": '"movielens"',
+        "Definition": '"config.json"',
+        "Data": '{ "Ratings": "ratings.txt" }',
+        "Split": '{ "Protocol": "Holdout", "Fraction": 0.2, "Validation": 0.1, "Seed": 1 }',
+        "TrainingParameters": '{ "Epochs": 20 }',
+        "Metric": '"ndcg@100"',
+        "Patience": "3",
+        "Axes": '{ "Layers.Hidden.N": [128, 256], "Denoising.p": { "Uniform": [0.1, 0.7] } }',
+        "Constraints": '[["Layers.Hidden1.N", ">=", "Layers.Hidden2.N"]]',
+        "Method": '"TPE"',
+        "Trials": "50",
+        "RandomSeed": "7",
+        "Seeds": '"Same"',
+        "Pruning": '{ "Method": "ASHA", "First": 2, "Factor": 3 }',
+    },
+    SWEEP_DATA.what: {
+        "Ratings": '"ratings.csv"',
+        "Columns": '"user,item,rating"',
+        "Second": '"Value"',
+        "MinValue": "3.5",
+        "Input": '["gl_input.nc"]',
+        "Output": '["gl_output.nc"]',
+        "ValidationInput": '["validation_input.nc"]',
+        "ValidationOutput": '["validation_output.nc"]',
+    },
+    SWEEP_SPLIT.what: {
+        "Protocol": '"Strong"',
+        "Fraction": "0.2",
+        "Validation": "0.1",
+        "Seed": "1",
+        "Fold": "0",
+        "Folds": "5",
+        "By": '"Users"',
+        "Users": "10000",
+        "MinItems": "5",
+        "Windows": "6",
+        "Window": "30",
+    },
+    PRUNING.what: {
+        "Method": '"ASHA"',
+        "First": "2",
+        "Factor": "3",
+        "Warmup": "5",
+        "Interval": "1",
+        "Percent": "25",
+    },
+    AXIS.what: {
+        "Choice": '["Relu", "Tanh"]',
+        "Uniform": "[0, 0.5]",
+        "LogUniform": "[0.0001, 0.01]",
+        "Integer": "[1, 3]",
+        "When": '{ "training.Optimizer": ["Adam"] }',
+        "Path": '["Layers.Input.DataSet", "Layers.Output.DataSet"]',
+        "Text": '["day{}_input", "day{}_output"]',
     },
 }
 

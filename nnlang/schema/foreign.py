@@ -17,6 +17,7 @@ from nnlang.schema.choices import (
 )
 from nnlang.schema.definition import DEFINITION, LAYER, TABLES
 from nnlang.schema.records import DENOISING, SMCE, SPARSENESS, WEIGHT_INIT
+from nnlang.schema.sweep import SWEEP_TABLES
 from nnlang.schema.training import JOB, PREDICTION, TRAINING
 from nnlang.schema.types import Choice, Table, fold
 
@@ -230,7 +231,7 @@ def _by_word(what: str, rows: Mapping[str, tuple[Foreign, ...]], ours: Iterable[
     return found | {plain(word): Foreign(word, word, same=True) for word in ours}
 
 
-_TABLES = (*TABLES, JOB, PREDICTION)
+_TABLES = (*TABLES, JOB, PREDICTION, *SWEEP_TABLES)
 _CHOICES = [key.type for table in _TABLES for key in table.keys if isinstance(key.type, Choice)]
 _BY_KEY = {table.what: _by_word(table.what, KEYS, table.spellings()) for table in _TABLES}
 _BY_VALUE = {kind.what: _by_word(kind.what, VALUES, kind.spellings()) for kind in _CHOICES}

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nnlang.schema import layer_schema
+from nnlang.schema import layer_schema, step_schema
 from nnlang.schema.choices import COMMAND
 from nnlang.schema.definition import DEFINITION, LAYER
 from nnlang.schema.describe import defaults, description, inner
+from nnlang.schema.preparation import PREPARATION
+from nnlang.schema.sweep import SWEEP
 from nnlang.schema.training import JOB, TRAINING
 from nnlang.schema.types import Table
 from nnlang.schema.value_schema import Json, apart, has, in_any_case, refused, spelled, value
@@ -67,6 +69,13 @@ LANGUAGES: dict[str, Language] = {
         "are read in any letter case. Left to `nnlang lint`: comments, one key written twice.",
         _train_needs_epochs,
     ),
+    "sweep": Language(
+        SWEEP,
+        "A sweep file",
+        "A base definition, the axes along which it varies, and how combinations are chosen, trained and judged. Keys "
+        "and enumerated values are read in any letter case. Left to `nnlang lint`: where paths lead, whether values go "
+        "there, conditions and constraints, comments, one key written twice.",
+    ),
 }
 
 
@@ -87,7 +96,7 @@ def _inside(table: Table) -> Iterator[tuple[str, Table]]:
     """The tables of the objects inside those of a table, each once, by their names."""
     homes = (table, LAYER) if table is DEFINITION else (table,)
     found = (inner(key) for home in homes for key in home.keys)
-    yield from {t.what.strip("`"): t for t in found if t is not None}.items()
+    yield from {t.what.strip("`").removeprefix("an "): t for t in found if t is not None}.items()
 
 
 def table_schema(table: Table, where: str, language: str) -> Json:
@@ -100,6 +109,7 @@ def table_schema(table: Table, where: str, language: str) -> Json:
     made["additionalProperties"] = False
     conditions = [_required(key.name, key.spellings) for key in table.keys if key.required]
     conditions += apart(table.keys)
+    conditions += step_schema.conditions() if table is PREPARATION else []
     return made | ({"allOf": conditions} if conditions else {})
 
 

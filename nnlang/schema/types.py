@@ -117,7 +117,16 @@ class Layers:
     """The list of layers, or one layer."""
 
 
-ValueType = Text | Flag | Number | Choice | Many | Record | Layers
+@dataclass(frozen=True)
+class Tree:
+    """A JSON value of some forms, read on by whoever knows what stands in it; `inside`: of objects under any key."""
+
+    what: str
+    forms: tuple[str, ...]  # such as "an object", "a list", "a string"
+    inside: Table | None = None
+
+
+ValueType = Text | Flag | Number | Choice | Many | Record | Layers | Tree
 
 
 @dataclass(frozen=True)
@@ -189,6 +198,8 @@ def expects(kind: ValueType) -> str:
             return expects(of) + _listed(most) + (f', or "{word}"' if word else "")
         case Record(table):
             return "an object with " + ", ".join(key.name for key in table.keys)
+        case Tree(what):
+            return what
     return "a list of layers"
 
 

@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from nnlang.schema.describe import option_words
-from nnlang.schema.types import Choice, Flag, Key, Layers, Many, Number, Option, Record, Status, Text, ValueType
+from nnlang.schema.types import Choice, Flag, Key, Layers, Many, Number, Option, Record, Status, Text, Tree, ValueType
 
 Json = dict[str, Any]
 
@@ -89,6 +89,16 @@ def of_type(kind: ValueType) -> Json:
             return {"$ref": f"#/$defs/{table.what.strip('`')}"}
         case Layers():
             return {"$ref": "#/$defs/layers"}
+        case Tree():
+            return _tree(kind)
+
+
+def _tree(kind: Tree) -> Json:
+    made: Json = {"type": [form.rpartition(" ")[2].replace("list", "array") for form in kind.forms]}
+    if kind.inside is None:
+        return made
+    axis = {"$ref": f"#/$defs/{kind.inside.what.rpartition(' ')[2]}"}
+    return made | {"additionalProperties": {"anyOf": [{"type": "array", "minItems": 1}, axis]}}
 
 
 def _text(kind: Text) -> Json:
