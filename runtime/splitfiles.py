@@ -206,7 +206,7 @@ def _about(folder: Path) -> dict[str, Any]:
     path = folder / ABOUT
     try:
         if not path.is_file():
-            raise _bad(folder, "there is no split.json in it" if folder.is_dir() else "there is no such folder")
+            raise _none(folder)
         if path.stat().st_size > _LARGEST_ABOUT:
             raise _bad(folder, "its split.json is far too large")
         found = json.loads(path.read_bytes())
@@ -245,6 +245,13 @@ def _says_all(about: Mapping[str, Any]) -> bool:
 
 def _are(kind: type | tuple[type, ...], values: Iterable[object]) -> bool:
     return all(isinstance(value, kind) for value in values)
+
+
+def _none(folder: Path) -> Stop:
+    """That a folder is no split at all, or is not there."""
+    reason = "there is no split.json in it" if folder.is_dir() else "there is no such folder"
+    help = "check the spelling and the folder you are in; `nnlang data split RATINGS -o DIR` makes a split"
+    return stop(codes.BAD_SPLIT, Place(str(folder)), path=folder, reason=reason, help=help)
 
 
 def _bad(folder: Path, reason: str) -> Stop:

@@ -143,9 +143,7 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_goes_on_with_dask(home: Path
     assert not psutil.wait_procs(below, timeout=5)[1]
     before = load(folder)
     assert len(before.trials) < 4 or not all(t.state in DONE for t in before.trials)
-    ran(
-        "sweep", "run", home / "sweep.json", "-o", folder, "--resume", "--no-test", "--jobs", "2", "--scheduler", "dask"
-    )
+    ran("sweep", "run", home / "sweep.json", "-o", folder, "--resume", "--no-test", "--scheduler", "dask")
     assert final(folder) == final(home / "here")
 
 

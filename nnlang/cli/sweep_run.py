@@ -18,7 +18,7 @@ from nnlang.cli import show as screen
 from nnlang.cli import sweep_options as own
 from nnlang.cli.sweep_results import advise, best, compare, export, finalists, known, record_of, show, status, table
 from nnlang.codes import usage as usage_codes
-from nnlang.diagnostics import bytes_text, render, stop
+from nnlang.diagnostics import bytes_text, printable, render, stop
 
 if TYPE_CHECKING:
     from nnlang.search.coordinator import View
@@ -189,7 +189,7 @@ def _size_words(folder: Path) -> str:
     from nnlang.search.advice import sizes
 
     whole, models, count = sizes(folder)
-    words = f"{folder} takes {bytes_text(whole)}, {bytes_text(models)} of it for {count:,} models"
+    words = f"{printable(str(folder))} takes {bytes_text(whole)}, {bytes_text(models)} of it for {count:,} models"
     return words + (" (--keep 3 keeps the base's and those of the best three)" if count > 4 else "")
 
 

@@ -43,7 +43,7 @@ TOO_MANY_FAILURES = Code(
     "NN786",
     "too-many-failures",
     "the sweep was stopped: {count} of its trials failed ({limit})",
-    help="see what went wrong with: nnlang sweep show {folder} {number}; to let more fail, go on with --resume --max-failures N",
+    help="see what went wrong: nnlang sweep show {folder} {number}; to let more fail, --resume with --max-failures N",
     exit=FINDINGS,
 )
 TRIAL_FAILED = Code(

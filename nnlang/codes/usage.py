@@ -123,7 +123,7 @@ COLLAPSE = Code(
     "NN765",
     "collapsed-lists",
     "the lists of {name} have collapsed: {reason}",
-    help="set it beside popularity in the table; a smaller alpha, another oneScale or fewer epochs often bring lists back",
+    help="set it beside popularity in the table; a smaller alpha, another oneScale or fewer epochs often help",
     severity="warning",
 )
 NO_GROUP = Code(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nnlang.diagnostics import printable
 from nnlang.rules import RULES
 from nnlang.rules.rule import FAMILIES, Example, Rule
 
@@ -51,4 +52,4 @@ def _anchor(rule: Rule) -> str:
 def _block(title: str, example: Example) -> Iterator[str]:
     known = f", with {example.known}" if example.known else ""
     yield from (f"{title}{PLACES.get(example.frame, '')}{known}:", "", f"```{FORMS.get(example.frame, 'json')}")
-    yield from (*example.shown.split("\n"), "```", "")
+    yield from (*map(printable, example.shown.split("\n")), "```", "")

@@ -38,7 +38,7 @@ def split_of(folder: Path, trial: Trial) -> Path | None:
 def judged_on(folder: Path, trial: Trial) -> str:
     """What tells the validation part of a trial from those of others."""
     told = _told(folder, trial)
-    return json.dumps([told.get("split"), told.get("validation")])
+    return json.dumps(told.get("split") or told.get("validation"))
 
 
 def _told(folder: Path, trial: Trial) -> Mapping[str, Any]:

@@ -92,9 +92,9 @@ def take_up(log: Log, sweep: Sweep, place: Workplace, synchronous: bool, extend:
     history = replay(log.items, path)
     now = identity(sweep, place, synchronous)
     for key, words in SAME.items():
-        then = history.head.get(key)
-        if then != json.loads(json.dumps(now[key])):
-            raise stop(codes.SWEEP_CHANGED, Place(str(path)), what=words, then=_told(then), now=_told(now[key]))
+        then, here = history.head.get(key), json.loads(json.dumps(now[key]))
+        if then != here:
+            raise stop(codes.SWEEP_CHANGED, Place(str(path)), what=words, then=_told(then, here), now=_told(here, then))
     changed = history.head["space"] != sweep.space.digest()
     if changed and not extend:
         what = changes(history.head["shape"], shape(sweep.space))
@@ -169,5 +169,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _told(value: Any) -> str:
+def _told(value: Any, other: Any) -> str:
+    """A value in words; of an object what the other has not so."""
+    if isinstance(value, dict) and isinstance(other, dict):
+        value = {key: inner for key, inner in value.items() if key not in other or other[key] != inner}
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -306,6 +306,7 @@ class Coordinator:
             if max(entry.rungs) == rung:
                 decision = "go" if entry.number in kept else "prune"
                 self._write("decided", number=entry.number, epoch=rung, decision=decision)
+        self._place.tidy(self.history)
 
     def _members(self, number: int) -> tuple[int, int]:
         """The first trial of a cohort, and the one after its last."""

@@ -47,9 +47,8 @@ class Found:
     def place(self, value: Json) -> Span:
         """Where a value of it stands; of a range, where the axis does."""
         if isinstance(self.axis.kind, Choice):
-            texts = list(map(canonical, self.axis.kind.values))
-            if canonical(value) in texts:
-                return self.values[texts.index(canonical(value))]
+            place = self.axis.kind.places.get(canonical(value))
+            return self.span if place is None else self.values[place]
         return self.span
 
 

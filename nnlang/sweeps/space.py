@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from random import Random
 from typing import Any, Protocol
@@ -30,6 +30,11 @@ class Choice:
     """One of a few values, of any form."""
 
     values: tuple[Json, ...]
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place of each value by its canonical text."""
+        return {canonical(value): place for place, value in enumerate(self.values)}
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class Axis:
 
     def record(self) -> Json:
         """Everything that it says, as JSON."""
-        name, *values = type(self.kind).__name__, *vars(self.kind).values()
+        name, *values = type(self.kind).__name__, *(getattr(self.kind, field.name) for field in fields(self.kind))
         when = [[w.axis, list(w.values)] for w in self.when]
         return [self.name, list(self.paths), list(self.texts), name, values, when]
 
@@ -236,7 +241,7 @@ class Space:
     def _code(self, axis: Axis, value: Json) -> Json:
         if not isinstance(axis.kind, Choice):
             return value
-        return (self.codes(axis) or ())[list(map(canonical, axis.kind.values)).index(canonical(value))]
+        return (self.codes(axis) or ())[axis.kind.places[canonical(value)]]
 
     def digest(self) -> str:
         """The SHA-256, in hexadecimal, of everything that the axes and constraints say."""
@@ -274,8 +279,8 @@ def _values(kind: Kind) -> Sequence[Json]:
 def contains(kind: Kind, value: Json) -> bool:
     """Whether a value is one of an axis."""
     match kind:
-        case Choice(values):
-            return canonical(value) in map(canonical, values)
+        case Choice():
+            return canonical(value) in kind.places
         case Integer(low, high):
             return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
     return isinstance(value, int | float) and not isinstance(value, bool) and kind.low <= value <= kind.high

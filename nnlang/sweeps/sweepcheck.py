@@ -254,7 +254,8 @@ def _metric(written: ast.Sweep, source: Source, given: Mapping[str, Json], repor
     if "metric" in given:
         raise stop(usage.BAD_VALUE, option="--metric", value=text, reason=found, command="sweep")
     span = written.metric.span if written.metric else written.span
-    near = did_you_mean(text.partition("@")[0], MEASURES)
+    name = text.partition("@")[0]
+    near = None if name.lower() in MEASURES else did_you_mean(name, MEASURES)
     report(codes.UNKNOWN_METRIC, at(source, span), help=near, metric=text[:60], reason=found)
     return None
 
