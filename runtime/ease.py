@@ -7,6 +7,7 @@ users' Gram matrix, P = (I - X' K X) / lambda with K = (XX' + lambda I)^-1 (Wood
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,16 +18,18 @@ from nnlang.codes import usage as codes
 from nnlang.diagnostics import bytes_text, stop
 from nnlang.measures import MEASURES, Metric
 from nnlang.runtime.baselines import best_of
-from nnlang.runtime.gram import gram_blocks, transposed
+from nnlang.runtime.gram import gram_blocks, occurrences, transposed
 from nnlang.runtime.hdf import available_memory
 from nnlang.runtime.metrics import Ints, Rows, holdout, mean_of, per_user
 
 LAMBDA = 500.0  # what Steck found for MovieLens 20M: for data too large to try several
 LAMBDAS = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)  # tried on smaller data
-# Beyond so many on the smaller side the inverse is float32, at half the memory: 27,278 items take 6 GB. NDCG@100
+# Beyond so many on the smaller side the inverse is float32, at half the memory: 27,278 items take 4 GB. NDCG@100
 # moved by 2e-6 at lambda 3 and not at all at lambda 300 (4,000 items of the MovieLens sample, 1,024 users).
 DOUBLE_MOST = 12_000
 TRIED_MOST = 4096  # users or items, the smaller: six inverses of this side take 10 s on two cores of an EPYC server
+_LEAF = 128  # the side of blocks that LAPACK inverts; larger ones are made of products
+_LOST_MOST = 0.05  # what rounding may change; 4,096 items in float32 lose 2e-6 at lambda 10, by users 2e-3
 _TRIED_USERS = 5000
 _SCORES = 32 << 20  # scores of users x items that stand in memory at a time: 256 MB in float64
 
@@ -78,10 +81,11 @@ class UserEase:
 
 def _sums(by_item: Rows, known: Rows, users: int, kind: torch.dtype) -> torch.Tensor:
     """How many items each user of `known` has in common with each training user, [known users, users]."""
-    near = by_item.take(known.index)
-    at = np.repeat(known.owners, near.lengths) * users + near.index
-    counts = np.bincount(at, minlength=known.count * users)
-    return torch.from_numpy(counts.reshape(known.count, users)).to(kind)
+    common = torch.empty((known.count, users), dtype=kind)
+    for user in range(known.count):
+        own = known.index[known.start[user] : known.start[user + 1]]
+        common[user] = torch.from_numpy(occurrences(by_item, own, users))
+    return common
 
 
 def _spread(by_item: Rows, values: torch.Tensor) -> torch.Tensor:
@@ -96,7 +100,8 @@ Ease = ItemEase | UserEase
 def ease(train: Rows, items: int, lambda_: float, *, by: str = "") -> Ease:
     """EASE of training rows with the ridge `lambda_` > 0, by the Gram matrix of the smaller side or of the one named.
 
-    by: "items" or "users". float64 up to 12,000 on that side, float32 beyond. Raises Stop (NN764) where memory lacks.
+    by: "items" or "users". float64 up to 12,000 on that side, float32 beyond. Raises Stop where memory lacks (NN764) or
+    rounding would decide (NN703).
     """
     return next(_eases(train, items, (lambda_,), by))
 
@@ -133,8 +138,11 @@ def _eases(train: Rows, items: int, lambdas: Sequence[float], by: str) -> Iterat
     _check_memory(side, len(lambdas))
     by_item = transposed(inside, items)
     gram = _gram(inside if by == "items" else by_item, side, kind)
+    most = int(by_item.lengths.max(initial=0))
     for place, lambda_ in enumerate(lambdas, 1):
-        inverse = _inverse(gram if place == len(lambdas) else gram.clone(), lambda_)
+        # lambda P = I - X' K X is as small as lambda / (users of an item + lambda): so much do K's errors count there
+        scale = 1.0 if by == "items" else 1 + most / lambda_
+        inverse = _inverse(gram if place == len(lambdas) else gram.clone(), lambda_, scale)
         name = f"EASE (lambda {lambda_:g})"
         if by == "items":
             yield ItemEase(_weights(inverse), name)
@@ -143,8 +151,11 @@ def _eases(train: Rows, items: int, lambdas: Sequence[float], by: str) -> Iterat
 
 
 def needed_memory(side: int, several: bool = False) -> int:
-    """Bytes that the inverse of a Gram matrix of this side takes at its peak: the matrix twice, thrice for several."""
-    return (3 if several else 2) * side * side * (8 if side <= DOUBLE_MOST else 4)
+    """Bytes that the inverse of a Gram matrix of this side takes at its peak: the matrix and a third of it.
+
+    For several it is the matrix, the last inverse, and the next one.
+    """
+    return (10 if several else 4) * side * side * (8 if side <= DOUBLE_MOST else 4) // 3
 
 
 def _check_memory(side: int, lambdas: int) -> None:
@@ -160,11 +171,43 @@ def _gram(rows: Rows, width: int, kind: torch.dtype) -> torch.Tensor:
     return gram
 
 
-def _inverse(gram: torch.Tensor, lambda_: float) -> torch.Tensor:
-    """(gram + lambda I)^-1 in the memory of `gram`."""
+def _inverse(gram: torch.Tensor, lambda_: float, scale: float) -> torch.Tensor:
+    """(gram + lambda I)^-1 in the memory of `gram`; raises Stop (NN703) where `scale` times its error is too much."""
     gram.diagonal().add_(lambda_)
-    torch.linalg.cholesky(gram, out=gram)
-    return torch.cholesky_inverse(gram, out=gram)
+    probe = torch.arange(len(gram), dtype=gram.dtype).cos()
+    image = gram @ probe
+    try:
+        _invert(gram)
+        lost = float((gram @ image - probe).norm() / probe.norm()) + torch.finfo(gram.dtype).eps
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # the stubs lack it
+        lost = math.inf
+    if not lost * scale <= _LOST_MOST and len(gram):
+        reason = f"with it numbers of {gram.dtype} do not tell the inverse from rounding"
+        help = f"take one nearer to {LAMBDA:g}, or auto"
+        raise stop(
+            codes.BAD_VALUE, option="--ease-lambda", value=f"{lambda_:g}", reason=reason, command="evaluate", help=help
+        )
+    return gram
+
+
+def _invert(matrix: torch.Tensor) -> None:
+    """Replace a symmetric positive definite matrix by its inverse; raises LinAlgError where it is none.
+
+    By halves: [[A, B'], [B, C]] has below right S^-1 with S = C - B A^-1 B', beside it -S^-1 B A^-1. All but the
+    smallest blocks is matrix products, which use every core: potri took five times as long for 8,000 on two cores.
+    """
+    if len(matrix) <= _LEAF:
+        matrix.copy_(torch.cholesky_inverse(torch.linalg.cholesky(matrix)))
+        return
+    half = len(matrix) // 2
+    above, beside, below = matrix[:half, :half], matrix[half:, :half], matrix[half:, half:]
+    _invert(above)
+    across = beside @ above
+    below.addmm_(across, beside.t(), alpha=-1)
+    _invert(below)
+    torch.mm(below, across, out=beside).neg_()
+    above.addmm_(across.t(), beside, alpha=-1)
+    matrix[:half, half:] = beside.t()
 
 
 def _weights(inverse: torch.Tensor) -> torch.Tensor:

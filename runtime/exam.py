@@ -45,23 +45,25 @@ class Exam:
 def read_exam(contenders: Sequence[Contender], known: Path_, held: Path_, train: Path_ | None, report: Report) -> Exam:
     """The exam of texts `sample TAB feature:feature`; baselines learn from `train`, or from `known`.
 
-    What can be recommended is what a contender's output has or what training names, except what only inputs have.
-    Items that only `held` names can only be missed. Users without a held-out entry are left out. Raises `Stop` for
-    texts that cannot be read, hold nothing (NN463), or have no held-out entry of a known user (NN464).
+    What can be recommended is what a contender's output has or what is learnt from, except what only inputs have.
+    Items that only `held` names can only be missed, and with `train` nobody recommends those that only `known` names.
+    Users without a held-out entry are left out. Raises `Stop` for texts that cannot be read, hold nothing (NN463), or
+    have no held-out entry of a known user (NN464).
     """
     vocabulary, outputs = Vocabulary(), [label for one in contenders for label in one.outputs]
     _add(vocabulary, outputs)
     offered = vocabulary.size
     _add(vocabulary, (label for one in contenders for label in one.inputs))
     fed = vocabulary.size
-    analog = any(one.analog for one in contenders)
-    signals = read_signals(known, vocabulary, values=analog, add=True)
+    learnt = None if train is None else read_signals(train, vocabulary, add=True)
+    named = vocabulary.size
+    signals = read_signals(known, vocabulary, values=any(one.analog for one in contenders), add=True)
     if not signals.samples or not contenders:
         judge_signals(known, signals, report)
-    learnt = signals if train is None else read_signals(train, vocabulary, add=True)
-    if train is not None:
-        judge_signals(train, learnt, report)
-    named = vocabulary.size
+    if learnt is None:
+        learnt, named = signals, vocabulary.size
+    else:
+        judge_signals(str(train), learnt, report)
     samples = Vocabulary([encoded(sample) for sample in signals.samples])
     found = read_signals(held, vocabulary, samples=samples, add=True).rows
     judged = np.flatnonzero(found.lengths)
@@ -80,9 +82,11 @@ def read_exam(contenders: Sequence[Contender], known: Path_, held: Path_, train:
         learnt.samples,
         _items_alone(renumbered(learnt.rows, order), items),
     )
+    _notice_overlap(exam, known, held, report)
     told = replace(signals, rows=renumbered(signals.rows, order))
     for one in contenders:
-        _notice(one, known, told, numbers, report)
+        name = "the model" if len(contenders) == 1 else f"`{one.name}`"
+        _notice(one, name, known, told, numbers, report)
         told = replace(told, bad=(), bad_count=0, replaced=0)  # the text's own findings are told once
     return exam
 
@@ -109,7 +113,24 @@ def _items_alone(rows: Rows, items: int) -> Rows:
     return Rows(rows.start, rows.index).keep(rows.index < items).distinct()
 
 
-def _notice(one: Contender, known: Path_, signals: Signals, numbers: Mapping[str, int], report: Report) -> None:
+def _notice_overlap(exam: Exam, known: Path_, held: Path_, report: Report) -> None:
+    """Report held-out entries that are known: a text with all entries given as the known ones makes every measure 0."""
+    width = len(exam.numbers)
+    both = np.intersect1d(exam.known.owners * width + exam.known.index, exam.held.owners * width + exam.held.index)
+    if not len(both):
+        return
+    user, item = divmod(int(both[0]), width)
+    label = next(label for label, number in exam.numbers.items() if number == item)
+    total, sample = len(exam.held.index), exam.users[user]
+    place = Place(str(held))
+    report(
+        codes.HELD_AND_KNOWN, place, known=known, held=held, count=len(both), total=total, example=label, sample=sample
+    )
+
+
+def _notice(
+    one: Contender, name: str, known: Path_, signals: Signals, numbers: Mapping[str, int], report: Report
+) -> None:
     """Report what is odd about the known entries in the eyes of a model, and lines of the text that were left out."""
     unit = unit_of(one.inputs, numbers)
     unknown = np.flatnonzero(unit[signals.rows.index] < 0)
@@ -120,7 +141,7 @@ def _notice(one: Contender, known: Path_, signals: Signals, numbers: Mapping[str
         unknown=len(unknown),
         example=labels[int(signals.rows.index[unknown[0]])] if len(unknown) else "",
     )
-    judge_signals(known, seen, report)
+    judge_signals(known, seen, report, name)
 
 
 def read_groups(path: Path_, users: Sequence[str], train_users: Sequence[str], report: Report) -> tuple[Ints, Ints]:

@@ -33,13 +33,13 @@ def gram_blocks(rows: Rows, width: int) -> Iterator[tuple[int, Ints]]:
         last = min(first + block, width)
         counts = np.empty((last - first, width), np.int64)
         for feature in range(first, last):
-            counts[feature - first] = _beside(rows, by_feature, feature, width)
+            users = by_feature.index[by_feature.start[feature] : by_feature.start[feature + 1]]
+            counts[feature - first] = occurrences(rows, users, width)
         yield first, counts
 
 
-def _beside(rows: Rows, by_feature: Rows, feature: int, width: int) -> Ints:
-    """How many users of a feature have each feature."""
-    users = by_feature.index[by_feature.start[feature] : by_feature.start[feature + 1]]
+def occurrences(rows: Rows, users: Ints, width: int) -> Ints:
+    """How many of these users have each feature, int64 [width]; 32 MB of their rows at a time."""
     ends = np.cumsum(rows.lengths[users])
     total = np.zeros(width, np.int64)
     first = 0

@@ -358,19 +358,23 @@ def _check(request: Request, target: Layer, raw: bool) -> None:
             raise stop(codes.CANNOT_COMBINE, first=first, second=second)
 
 
-def judge_signals(given: Path_, signals: Signals, report: Report) -> None:
-    """Report what is odd about signals read from the text `given`; raises `Stop` (NN463) where there are none."""
+def judge_signals(given: Path_, signals: Signals, report: Report, model: str = "the model") -> None:
+    """Report what is odd about signals read from the text `given`; raises `Stop` (NN463) where there are none.
+
+    model: what texts call it, where there are several.
+    """
     path = Path(given)
     if not signals.samples:
         raise stop(data_codes.NO_ROWS, Place(str(path)), path=path, bad=signals.bad_count)
     _judge_lines(path, signals, report)
     if signals.unknown:
         entries, example = signals.entries, signals.example
-        report(codes.UNKNOWN_FEATURES, count=signals.unknown, total=entries, path=path, example=example)
+        count = signals.unknown
+        report(codes.UNKNOWN_FEATURES, count=count, total=entries, path=path, example=example, model=model)
     empty = np.flatnonzero(signals.rows.lengths == 0)
     if len(empty):
         total, example = len(signals.samples), signals.samples[int(empty[0])]
-        report(codes.NOTHING_KNOWN, count=len(empty), total=total, example=example)
+        report(codes.NOTHING_KNOWN, count=len(empty), total=total, example=example, model=model)
 
 
 def judge_filter(given: Path_, text: Signals, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.sweep_crashes FOLDER CASE VICTIM KILLS SEED`: sweeps whose processes are killed; prints JSON.
+"""`python -m tests.sweep_crashes FOLDER KILLS CASE:VICTIM ...`: sweeps whose processes are killed; prints JSON lines.
 
 Coordinators and servers are forks of this process, which has everything imported and has computed nothing yet. What is
 orphaned becomes a child of this process (PR_SET_CHILD_SUBREAPER), so that whatever is left behind is seen.
@@ -184,10 +184,9 @@ def killed_server(child: int, chance: random.Random, span: float, told: Told) ->
 VICTIMS = {"coordinator": killed_coordinator, "server": killed_server}
 
 
-def main(folder: Path, case: str, victim: str, kills: int, seed: int) -> dict[str, Any]:
-    """All sweeps."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    told, chance = Told(), random.Random(seed)
+def killed(folder: Path, case: str, victim: str, kills: int) -> dict[str, Any]:
+    """All sweeps of a case."""
+    told, chance = Told(), random.Random(kills)
     file = written(folder / "files", **CASES[case][0])
     began = time.monotonic()
     assert waited(forked(lambda: sweep(file, folder / "straight", case, 1))) == 0
@@ -208,4 +207,7 @@ def main(folder: Path, case: str, victim: str, kills: int, seed: int) -> dict[st
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))))
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for words in sys.argv[3:]:
+        case, _, victim = words.partition(":")
+        print(json.dumps(killed(Path(sys.argv[1]) / case / victim, case, victim, int(sys.argv[2]))), flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -168,8 +169,30 @@ def test_ease_without_memory_is_told_before_it_is_taken(monkeypatch: pytest.Monk
     with pytest.raises(Stop, match="NN764") as stop:
         ease.ease(drawn(30, 17)[1], 17, 1.0)
     assert stop.value.exit_code == MEMORY
-    assert ease.needed_memory(27278) == 2 * 4 * 27278**2
-    assert ease.needed_memory(12000, several=True) == 3 * 8 * 12000**2
+    assert ease.needed_memory(27278) == 4 * 4 * 27278**2 // 3
+    assert ease.needed_memory(12000, several=True) == 10 * 8 * 12000**2 // 3
+
+
+@pytest.mark.parametrize("side", [0, 1, 5, 97])
+def test_inverses_by_halves_are_inverses(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ease, "_LEAF", 4)
+    x = np.random.default_rng(side).random((side, side))
+    matrix = x @ x.T + np.eye(side)
+    found = torch.from_numpy(matrix.copy())
+    ease._invert(found)
+    assert np.abs(found.numpy() @ matrix - np.eye(side)).max(initial=0.0) < 1e-9
+
+
+@pytest.mark.parametrize("by", ["items", "users"])
+@pytest.mark.parametrize(("double_most", "lambda_"), [(10, 1e-7), (10, 1e39), (1000, 1e-30)])
+def test_a_lambda_that_rounding_drowns_is_refused(
+    by: str, double_most: int, lambda_: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, _ = drawn(300, 40)
+    x[:, 7], x[:, 8:30] = x[:, 6], x[:, 30:39].repeat(3, axis=1)[:, :22]  # items of the same users: no inverse without
+    monkeypatch.setattr(ease, "DOUBLE_MOST", double_most)
+    with pytest.raises(Stop, match=r"NN703.*--ease-lambda"):
+        ease.ease(rows(*(np.flatnonzero(user).tolist() for user in x)), 40, lambda_, by=by)
 
 
 @settings(max_examples=20)

@@ -212,6 +212,15 @@ def test_baselines_learn_from_other_users(tmp_path: Path) -> None:
     assert [notice.code.code for notice in found.notices] == ["NN766"]
 
 
+def test_items_that_nobody_learnt_are_recommended_by_nobody(tmp_path: Path) -> None:
+    train = write(tmp_path, "train", "x\tb:c\ny\tb:c\nz\ta:d\n")
+    known, held = write(tmp_path, "known", "u\tnew:b\nv\ta:other\n"), write(tmp_path, "held", "u\tother\nv\td\n")
+    found = judge_texts({}, known, held, train=train, baselines=["popularity", "knn", "ease"], resampling=None)
+    assert found.features == 4
+    for one in found.rankers:
+        assert one.exposure.counts.tolist() == [1, 2, 1, 2]  # b, c, a, d less what each has
+
+
 def test_the_library_takes_metrics_as_texts(tmp_path: Path) -> None:
     known, held = write(tmp_path, "known", "u\ta\nv\tb\n"), write(tmp_path, "held", "u\tb\nv\tc\n")
     found = library.evaluate(following(), known, held, metrics=["mrr@2", "hit@1"], baselines=["ease"])

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nnlang.cli import run_command
+from nnlang.cli import evaluate_options, run_command
 from nnlang.runtime import interactions, protocols, splitfiles
 from nnlang.runtime.dataset import write as write_sets
+from nnlang.runtime.evaluate import BASELINES
 from nnlang.runtime.model import save
 from tests.test_evaluate import data, following
 
@@ -68,7 +71,7 @@ def test_a_model_is_printed_beside_popularity_with_intervals(here: Path, capsys:
     assert re.search(r"^  precision@2 +0\.5000 +0\.\d{4} +\d\.\d\d x$", out, re.MULTILINE)
     assert "95% intervals (1,000 resamples of users, seed 1)" in out
     assert re.search(r"^  ndcg@2 +popularity +-0\.\d{4} +-\d", out, re.MULTILINE)
-    assert out.endswith("nnlang evaluate -n m.nc -r known -t held --baselines all\n")
+    assert out.endswith("nnlang evaluate -r known -n m.nc -t held -k 2 --baselines all\n")
     assert run(*GIVEN, "--no-intervals", "--baselines", "all") == 0
     out = capsys.readouterr().out
     assert "intervals" not in out
@@ -140,8 +143,69 @@ def test_a_definition_is_judged_by_any_protocol(here: Path, words: str, capsys: 
 def test_the_share_and_seed_of_a_holdout_stand_in_the_result(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("-c", "config.json", "-r", "ratings", "--holdout", "0.4", "--seed", "9") == 0
     out = capsys.readouterr().out
-    assert out.startswith("30 users, 90 entries to learn from, 60 held out\n")
+    assert out.startswith("30 users, 90 entries to learn from; 60 of 30 users held out\n")
     assert "protocol holdout, fraction 0.4, validation 0, seed 9" in out
+
+
+def test_of_held_out_users_nothing_is_learnt(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("-c", "config.json", "-r", "ratings", "--protocol", "strong:users=5,min_items=2") == 0
+    assert re.match(r"25 users, 125 entries to learn from; \d+ of 5 users held out\n", capsys.readouterr().out)
+
+
+def test_the_next_command_judges_the_same(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "-n", "m.nc", "-n", "other.nc", "--split", "split", "--part", "validation", "--seed", "3", "-k", "2",
+        "--neighbours", "7", "--no-intervals", "-b", "9", "--type", "indicator",
+    ]  # fmt: skip
+    assert run(*words, "--output", "result.json") == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    next_words = shlex.split(line)
+    assert next_words[:2] == ["nnlang", "evaluate"]
+    given = {pair for pair in pairwise(words) if pair[0].startswith("-") and not pair[1].startswith("-")}
+    assert given <= set(pairwise(next_words))
+    assert "--no-intervals" in next_words
+    assert "--output" not in next_words
+    assert run(*next_words[2:]) == 0
+    found = capsys.readouterr().out
+    assert "4 users judged" in found
+    assert "EASE" in found
+
+
+def test_the_next_command_keeps_metrics_and_groups(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--metrics", "ndcg@3,hit@1", "--train", "known", "--groups", "groups"]
+    assert run(*GIVEN, *words) == 0
+    line = capsys.readouterr().out.splitlines()[-1].strip()
+    expected = "-r known -n m.nc -t held --train known --metrics ndcg@3,hit@1 --baselines all --groups groups"
+    assert line == "nnlang evaluate " + expected
+
+
+def test_what_a_model_does_not_know_is_told_by_its_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "known").write_text("u\ta:new\nv\tb\n")
+    assert run(*GIVEN, "-n", "other.nc") == 0
+    told = capsys.readouterr().err
+    for name in ("m.nc", "other.nc"):
+        assert f"features in `known` that `{name}` does not know: 1 of 3 entries, such as `new`" in told
+    assert run(*GIVEN) == 0
+    assert "features in `known` that the model does not know" in capsys.readouterr().err
+
+
+def test_labels_that_are_no_text_are_judged(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = b"caf\xe9"
+    (here / "known").write_bytes(b"u\xff\ta:" + odd + b"\nv\tb\n")
+    (here / "held").write_bytes(b"u\xff\tb\nv\t" + odd + b"\n")
+    (here / "groups").write_bytes(b"u\xff\tG\xfe\n")
+    save(following(("a", "b", odd.decode("utf-8", "surrogateescape"), "d")), "odd.nc")
+    words = ["-n", "odd.nc", *GIVEN, "--baselines", "all", "--groups", "groups", "--metrics", "hit@1,coverage@1"]
+    found = recorded(capsys, *words)
+    assert [one["name"] for one in found["rankers"][:2]] == ["odd.nc", "m.nc"]
+    assert found["rankers"][0]["metrics"]["hit@1"]["mean"] == 1.0  # a -> b, b -> the odd one
+    assert found["rankers"][1]["metrics"]["hit@1"]["mean"] == 0.5
+    assert found["features"] == 5
+    assert run(*words) == 0
+
+
+def test_the_command_line_names_the_baselines_that_there_are() -> None:
+    assert tuple(BASELINES) == evaluate_options.BASELINES
 
 
 def test_outputs_with_their_own_targets(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,8 +240,12 @@ REFUSED = {
     "a baseline that is none": ([*GIVEN, "--baselines", "esae"], "NN703", "ease"),
     "groups without a file": ([*GIVEN, "--baselines", "group"], "NN702", "--groups"),
     "a file that is no groups": ([*GIVEN, "--groups", "config.json"], "NN767", "config.json:1"),
-    "a lambda of nothing": ([*GIVEN, "--ease-lambda", "0"], "NN703", "above 0, or auto"),
-    "a lambda in words": ([*GIVEN, "--ease-lambda", "many"], "NN703", "above 0, or auto"),
+    "a lambda of nothing": ([*GIVEN, "--ease-lambda", "0"], "NN703", "above 0 and up to 1e+12, or auto"),
+    "a lambda in words": ([*GIVEN, "--ease-lambda", "many"], "NN703", "above 0 and up to 1e+12, or auto"),
+    "a lambda beyond counting": ([*GIVEN, "--ease-lambda", "1e13"], "NN703", "above 0 and up to 1e+12, or auto"),
+    "a lambda that rounding drowns": (
+        [*GIVEN, "--baselines", "ease", "--ease-lambda", "1e-300"], "NN703", "nearer to 500, or auto"
+    ),
     "no resamples": ([*GIVEN, "--resamples", "0"], "NN703", "--resamples"),
     "negative shrinkage": ([*GIVEN, "--shrink", "-1"], "NN703", "--shrink"),
     "no neighbours": ([*GIVEN, "--neighbours", "0"], "NN703", "--neighbours"),

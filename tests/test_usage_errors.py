@@ -108,6 +108,14 @@ def judged(*options: str) -> Case:
     return case
 
 
+def judged_on_what_is_known(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    save(following(), "m.nc")
+    Path("all").write_text("u\ta:b\nv\tb:c\n")
+    Path("held").write_text("u\tb\nv\tc:d\n")
+    run_command(["evaluate", "-n", "m.nc", "-r", "all", "-t", "held"])
+    return capsys.readouterr().err
+
+
 def judged_without_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     monkeypatch.setattr(ease, "available_memory", lambda: 24)
     return judged("--baselines", "ease", "--ease-lambda", "1")(monkeypatch, capsys)
@@ -166,6 +174,7 @@ CASES: dict[str, Case] = {
     "NN774": configured('[lint]\nselect = ["NN5O2"]\n'),
     "NN775": typed("lint", "nets/", "--baseline", "known.json"),
     "NN776": damaged_baseline,
+    "NN777": judged_on_what_is_known,
     "NN770": typed("explain", "hidden-layer-size"),
 }
 

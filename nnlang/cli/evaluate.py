@@ -171,8 +171,9 @@ def _split_here(wish: own.Wish, ratings: Path, folder: Path) -> _Texts:
     counts = write_split(cut(data, protocol), data, folder)
     files = read_split(folder)
     if not wish.json:
-        kept, held = (counts[name]["entries"] for name in ("train", "test_held"))
-        show.say(f"{len(data.users):,} users, {kept:,} entries to learn from, {held:,} held out")
+        learnt, held = counts["train"], counts["test_held"]
+        words = f"{learnt['users']:,} users, {learnt['entries']:,} entries to learn from"
+        show.say(f"{words}; {held['entries']:,} of {held['users']:,} users held out")
     return _Texts(*files.test, files.train, _told(files.about))
 
 
@@ -253,12 +254,9 @@ def _write(record: Mapping[str, Any], output: Path | None) -> None:
 def _next(result: Evaluation, wish: own.Wish) -> str:
     """What to do next, as a command."""
     kinds = {one.kind for one in result.rankers}
-    words = ["nnlang", "evaluate"]
-    given = (("-c", [wish.config]), ("-r", [wish.ratings]), ("-t", [wish.test]), ("--split", [wish.split]))
-    for flag, values in (("-n", wish.models or ()), *given):
-        words += [word for value in values if value is not None for word in (flag, str(value))]
     if not {"knn", "ease"} <= kinds:
-        return "\nBeside item-kNN and EASE:\n  " + shlex.join([*words, "--baselines", "all"])
+        again = own.words_of(evaluate, replace(wish, baselines="all", output=None))
+        return "\nBeside item-kNN and EASE:\n  " + shlex.join(["nnlang", own.COMMAND, *again])
     if wish.models:
         known = str(wish.split / "test_known" if wish.split is not None else wish.ratings)
         words = ["nnlang", "predict", "-n", str(wish.models[0]), "-r", known, "-f", known, "-s", "recs", "-k", "10"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import typer
 
@@ -18,6 +19,7 @@ from nnlang.suggest import did_you_mean
 COMMAND = "evaluate"
 BASELINES = ("popularity", "group", "knn", "ease")
 _MOST_RESAMPLES = 100_000
+_MOST_LAMBDA = 1e12  # far beyond any number of users; squares of it still are numbers of float32
 
 Ratings = Annotated[
     Path | None,
@@ -146,15 +148,16 @@ def baselines_of(text: str, groups: Path | None) -> tuple[str, ...]:
 
 
 def lambda_of(text: str | None) -> float | str | None:
-    """What --ease-lambda says: a number above 0, or auto."""
+    """What --ease-lambda says: a number, or auto."""
     if text is None or text == "auto":
         return text
     try:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < float("inf"):
-        raise options.refused("--ease-lambda", text, "it takes a number above 0, or auto", command=COMMAND)
+    if not 0 < value <= _MOST_LAMBDA:
+        reason = f"it takes a number above 0 and up to {_MOST_LAMBDA:g}, or auto"
+        raise options.refused("--ease-lambda", text, reason, command=COMMAND)
     return value
 
 
@@ -231,6 +234,22 @@ class Wish:
             read = {"ratings": self.ratings, "test": self.test, "definition": self.config, "training text": self.train}
             for purpose, path in {**read, "groups": self.groups}.items():
                 distinct(**{purpose: path, "result": self.output})
+
+
+def words_of(command: Callable[..., None], wish: Wish) -> list[str]:
+    """The options that give this wish, those with their usual value left out; `command` is what takes them."""
+    hints, words = get_type_hints(command, include_extras=True), []
+    for name, parameter in inspect.signature(command).parameters.items():
+        value = getattr(wish, name)
+        if value == parameter.default:
+            continue
+        flags = hints[name].__metadata__[0].default.split("/")  # typer keeps the first flag there; `--yes/--no` is two
+        if isinstance(value, bool):
+            words.append(flags[0 if value else 1])
+            continue
+        for one in value if isinstance(value, list) else [value]:
+            words += [flags[0], str(one)]
+    return words
 
 
 def _check_numbers(wish: Wish) -> None:

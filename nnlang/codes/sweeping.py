@@ -49,7 +49,7 @@ TOO_MANY_FAILURES = Code(
 TRIAL_FAILED = Code(
     "NN787",
     "trial-failed",
-    "trial {number} failed ({kind}): {reason}",
+    "trial {number} ({kind}): {reason}",
     help="its output: {log}",
     severity="warning",
 )

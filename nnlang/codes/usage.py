@@ -94,14 +94,14 @@ SCORES_NOT_FINITE = Code(
 UNKNOWN_FEATURES = Code(
     "NN756",
     "unknown-features",
-    "features in `{path}` that the model does not know: {count} of {total} entries, such as `{example}`",
+    "features in `{path}` that {model} does not know: {count} of {total} entries, such as `{example}`",
     help="they are left out; this is usual for items that came after the training",
     severity="warning",
 )
 NOTHING_KNOWN = Code(
     "NN757",
     "nothing-known",
-    "samples without any feature that the model knows: {count} of {total}, such as `{example}`",
+    "samples without any feature that {model} knows: {count} of {total}, such as `{example}`",
     help="they get what the model recommends to anybody",
     severity="note",
 )
@@ -139,6 +139,13 @@ BAD_GROUP = Code(
     "the line is not of the form `user TAB group`: {reason}",
     help="write one user a line, a TAB, and the name of the group",
     exit=DATA,
+)
+HELD_AND_KNOWN = Code(
+    "NN777",
+    "held-and-known",
+    "entries of `{held}` that `{known}` has too: {count} of {total}, such as `{example}` of sample `{sample}`",
+    help="what is known is never recommended, so they can only be missed: take them out of what is known",
+    severity="warning",
 )
 BAD_METRIC = Code(
     "NN768",
