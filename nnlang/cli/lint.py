@@ -14,7 +14,7 @@ from nnlang.cli.lint_known import known_before, sifted
 from nnlang.cli.lint_report import Told, stopped, tell
 from nnlang.cli.patch import patch
 from nnlang.codes import advice
-from nnlang.diagnostics import FINDINGS, Diagnostic, Place, Stop, printable
+from nnlang.diagnostics import FINDINGS, INTERRUPTED, Diagnostic, Place, Stop, printable
 from nnlang.linting import check
 from nnlang.linting.check import Finding
 from nnlang.linting.edits import mended
@@ -126,8 +126,10 @@ def _run(chosen: flags.Chosen) -> int:
     try:
         for path in files:
             _one(path, chosen, look, tally)
-    except (KeyboardInterrupt, SystemExit):  # the user's, or a signal to end
+    except (KeyboardInterrupt, SystemExit) as end:  # the user's, or a signal to end
         stopped(Told(tally.results, tally.mended), len(files))
+        if isinstance(end, KeyboardInterrupt):
+            return INTERRUPTED
         raise
     results = _unused_once(tally)
     told = sifted(Told(results, tally.mended), known, chosen, look.facts)
