@@ -31,6 +31,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.full
 def test_a_dry_run_runs_everything_and_claims_no_times(tmp_path: Path) -> None:
     done = run("--device", "interpret", "--output", str(tmp_path))
     assert done.returncode == 0, done.stderr

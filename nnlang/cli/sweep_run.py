@@ -143,7 +143,10 @@ def view(history: History, folder: Path, *, as_json: bool) -> Iterator[View]:
                 rested = began + 10 * (time.monotonic() - began)  # of ten thousand trials it takes a while
 
         changed(history)
-        yield View(changed, lambda told: live.log(render([told])))
+        try:
+            yield View(changed, lambda told: live.log(render([told])))
+        finally:
+            live.update(history.study(folder), {})  # what ended while it rested
 
 
 def _records(history: History) -> Callable[[History], None]:
