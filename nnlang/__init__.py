@@ -16,10 +16,14 @@ from nnlang.version import __version__
 
 if TYPE_CHECKING:
     from nnlang.runtime.library import compile, evaluate, generate, lint, predict, train
+    from nnlang.search.library import sweep
 
-_HOMES = dict.fromkeys(("compile", "evaluate", "generate", "lint", "predict", "train"), "nnlang.runtime.library")
+_HOMES = {
+    **dict.fromkeys(("compile", "evaluate", "generate", "lint", "predict", "train"), "nnlang.runtime.library"),
+    "sweep": "nnlang.search.library",
+}
 
-__all__ = ["__version__", "compile", "evaluate", "generate", "lint", "predict", "train"]
+__all__ = ["__version__", "compile", "evaluate", "generate", "lint", "predict", "sweep", "train"]
 
 
 def __getattr__(name: str) -> Any:

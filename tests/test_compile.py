@@ -42,6 +42,7 @@ def ran(cache: Path, *words: str | Path, code: str = "pass", **settings: str) ->
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.full
 def test_the_kernels_of_movielens_are_files_with_a_table(cache: Path, tmp_path: Path) -> None:
     done = ran(cache, MOVIELENS, "--target", "cuda:90", "--emit=all", "-o", tmp_path / "out", *WIDTHS)
     assert done.returncode == 0, done.stderr

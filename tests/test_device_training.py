@@ -97,7 +97,7 @@ def test_three_epochs_are_those_of_the_cpu(tmp_path: Path, device: Device, optim
 
 
 @pytest.mark.usefixtures("pairs")
-@pytest.mark.parametrize(("batches", "ahead"), [(1, 0), (3, 0), (1, 1)])
+@pytest.mark.parametrize(("batches", "ahead"), [pytest.param(1, 0, marks=pytest.mark.full), (3, 0), (1, 1)])
 def test_a_resumed_run_ends_with_the_same_bits(
     tmp_path: Path, device: Device, batches: int, ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

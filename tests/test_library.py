@@ -69,3 +69,25 @@ def test_a_wrong_setting_is_a_stop(folder: Path) -> None:
     with pytest.raises(Stop, match="NN703"):
         nnlang.train(folder / "net.json", [folder / "a_input.nc"], [folder / "a_output.nc"], folder / "m.nc", alpah=1)
     assert not (folder / "m.nc").exists()
+
+
+def test_a_sweep_is_a_study_and_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "ratings.txt").write_text(
+        "".join(f"u{i}\ti{i % 7}:i{(i * 3) % 11}:i{i % 5}:i{i % 3}\n" for i in range(40))
+    )
+    (tmp_path / "net.json").write_text(DEFINITION)
+    (tmp_path / "sweep.json").write_text("""{
+      "Sweep": "small", "Definition": "net.json", "Data": { "Ratings": "ratings.txt" },
+      "Split": { "Protocol": "Holdout", "Fraction": 0.25, "Validation": 0.25, "Seed": 1 }, "Metric": "ndcg@3",
+      "TrainingParameters": { "Epochs": 2, "MiniBatch": 8 },
+      "Axes": { "Layers.Mid.N": [2, 4, 8] }, "Method": "Grid"
+    }""")
+    seen: list[int] = []
+    study = nnlang.sweep(
+        tmp_path / "sweep.json", tmp_path / "tried", trials=2, changed=lambda s: seen.append(len(s.trials))
+    )
+    assert [t.params for t in study.trials] == [{}, {"Layers.Mid.N": 2}, {"Layers.Mid.N": 4}] and seen[-1] == 3
+    with pytest.raises(Stop):
+        nnlang.sweep(tmp_path / "sweep.json", tmp_path / "tried")
+    more = nnlang.sweep(tmp_path / "sweep.json", tmp_path / "tried", resume=True, trials=3)
+    assert [t.value for t in more.trials[:3]] == [t.value for t in study.trials] and len(more.trials) == 4

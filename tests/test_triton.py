@@ -137,7 +137,14 @@ def small_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "GPU_CACHE", select.Cache(1 << 40, 2, select.GPU_CACHE.need))
 
 
-@pytest.mark.parametrize(("name", "case", "training"), tuple(wide()), ids=lambda x: x if isinstance(x, str) else "")
+OFTEN = ("smce", "softmax", "l2", "dense")  # in every run; the others in full ones
+
+
+@pytest.mark.parametrize(
+    ("name", "case", "training"),
+    [pytest.param(*row, marks=() if row[0] in OFTEN else pytest.mark.full) for row in wide()],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
 def test_leaves_chunks_and_every_optimiser(name: str, case: Case, training: Training, small_cache: None) -> None:
     assert furthest(case, "step", training, device(), batch=40) <= 2 * BOUND
 
@@ -156,7 +163,9 @@ OTHER_TILES = (
 )
 
 
-@pytest.mark.parametrize("other", OTHER_TILES, ids=["wide", "tall"])
+@pytest.mark.parametrize(
+    "other", [OTHER_TILES[0], pytest.param(OTHER_TILES[1], marks=pytest.mark.full)], ids=["wide", "tall"]
+)
 def test_tiles_never_change_a_bit(other: dict[str, tiles.Tile], small_cache: None, one_by_one: None) -> None:
     for name, case, training in wide():
         if name == "mass":
