@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +102,14 @@ def convert(request: Request, progress: Progress = lambda done, total, lines: No
         written=written,
         notices=(*findings.all(), *_notices(request, rows)),
     )
+
+
+def convert_for(names: Sequence[str], text: Path, folder: Path, *, analog: bool) -> list[Path]:
+    """Data sets of these names, `0.nc` and on, made in `folder` from one text; they share its `features`, `samples`."""
+    files = [folder / f"{number}.nc" for number in range(len(names))]
+    for number, (name, file) in enumerate(zip(names, files, strict=True)):
+        convert(Request(name, text, file, folder / "features", folder / "samples", create=not number, analog=analog))
+    return files
 
 
 def check(request: Request) -> None:

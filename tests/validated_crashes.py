@@ -7,11 +7,7 @@ metrics file, without what a clock says.
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +15,7 @@ from nnlang.measures import Metric, metric
 from nnlang.runtime.metricsfile import path_of, read, recorder
 from nnlang.runtime.model import Model
 from nnlang.runtime.validation import set_validation
-from tests.crashes import Told, bits_of, forked, inspect, waited
+from tests.crashes import Told, bits_of, inspect, killed
 from tests.tiny import datasets, network, run
 
 EPOCHS, PAUSE = 14, 5
@@ -46,26 +42,7 @@ def outcome(path: Path) -> dict[str, Any]:
 
 def main(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     """All runs; what is the same is compared with a run that nobody disturbed."""
-    told, chance = Told(), random.Random(seed)
-    straight = folder / "straight" / "gl.nc"
-    straight.parent.mkdir()
-    began = time.monotonic()
-    assert waited(forked(lambda: trained(straight))) == 0
-    span = time.monotonic() - began
-    while told.kills < kills:
-        told.runs += 1
-        path = folder / str(told.runs) / "gl.nc"
-        path.parent.mkdir()
-        while told.kills < kills and not path.exists():
-            child = forked(lambda path=path: trained(path))  # type: ignore[misc]
-            time.sleep(chance.uniform(0, 0.7 * span))
-            os.kill(child, signal.SIGKILL)
-            if waited(child) == -signal.SIGKILL:
-                told.kills += 1
-                inspect_models(path, told)
-        assert waited(forked(lambda path=path: trained(path))) == 0  # type: ignore[misc]
-        told.same += outcome(path) == outcome(straight)
-    wanted = outcome(straight)
+    told, wanted = killed(folder, kills, seed, trained, outcome, inspect_models)
     return {**vars(told), "names": wanted["names"], "curve": wanted["curve"]}
 
 

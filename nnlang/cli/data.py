@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnlang.cli import data_split, show
+from nnlang.cli import data_split, options, show
 from nnlang.cli.generate import reading
-from nnlang.cli.options import Json
 
 if TYPE_CHECKING:
     from nnlang.runtime.describe import Description
@@ -72,8 +71,8 @@ def describe(
         Path,
         typer.Argument(metavar="PATH", help="A data set (NetCDF), a text, a table, a split.", readable=False),
     ],
-    columns: data_split.Columns = None,
-    delimiter: data_split.Delimiter = None,
+    columns: options.Columns = None,
+    delimiter: options.Delimiter = None,
     second: Annotated[
         str | None,
         typer.Option(
@@ -82,7 +81,7 @@ def describe(
             help="What the number after an item, or in a third column, is; found out unless given.",
         ),
     ] = None,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Print what data hold: sizes, density, how entries spread over rows and columns, and what looks wrong.
 

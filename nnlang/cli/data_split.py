@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnlang.cli import show
+from nnlang.cli import options, show
 from nnlang.cli.generate import reading
-from nnlang.cli.options import Json
 from nnlang.codes import data as data_codes
 from nnlang.codes import usage as codes
 from nnlang.diagnostics import Diagnostic, Place, stop
@@ -25,17 +24,6 @@ _MARKS = {"\\t": "\t", "tab": "\t"}
 
 Ratings = Annotated[
     Path, typer.Argument(metavar="RATINGS", help="Text, table, .gz file or folder of such.", readable=False)
-]
-Columns = Annotated[
-    str | None,
-    typer.Option(
-        "--columns",
-        metavar="USER,ITEM[,RATING[,TIME]]",
-        help="Read a table (CSV, TSV): names of its header, or numbers from 1 where it has none.",
-    ),
-]
-Delimiter = Annotated[
-    str | None, typer.Option("--delimiter", metavar="CHAR", help="Between columns; found out unless given.")
 ]
 Folder = Annotated[
     Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write; made if need be.", readable=False)
@@ -81,9 +69,6 @@ Second = Annotated[
         help="What the number after an item, or in a third column, is [none; time where the protocol needs it].",
     ),
 ]
-Least = Annotated[
-    float | None, typer.Option("--min-value", metavar="X", help="Leave out entries with a smaller value.")
-]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad line instead of skipping it.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")]
 
@@ -102,13 +87,13 @@ def split(
     fold: Fold = None,
     windows: Windows = None,
     window: Window = None,
-    columns: Columns = None,
-    delimiter: Delimiter = None,
+    columns: options.Columns = None,
+    delimiter: options.Delimiter = None,
     second: Second = None,
-    least: Least = None,
+    least: options.Least = None,
     strict: Strict = False,
     overwrite: Overwrite = False,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Write train, validation and test files by a protocol, the same ones for the same seed.
 

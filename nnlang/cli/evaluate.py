@@ -271,15 +271,11 @@ def network_layers(config: Path) -> Network | None:
 
 def prepare_text(config: Path, ratings: Path, folder: Path, *, analog: bool = False) -> Session:
     """A session with the data sets of a definition's input and output layers made from one text, in `folder`."""
-    from nnlang.runtime.convert import Request, convert
+    from nnlang.runtime.convert import convert_for
 
     network = network_layers(config)
     assert network is not None
-    features, samples = folder / "features", folder / "samples"
     layers: Sequence[Layer] = (*network.inputs, *network.outputs)
     names = list(dict.fromkeys(layer.dataset for layer in layers))
-    files = []
-    for number, name in enumerate(names):
-        files.append(folder / f"{number}.nc")
-        convert(Request(name, ratings, files[-1], features, samples, create=not number, analog=analog))
+    files, features = convert_for(names, ratings, folder, analog=analog), folder / "features"
     return prepare(config, files, {}, {"input": features, "output": features})

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnlang.cli import show
-from nnlang.cli.options import Json
+from nnlang.cli import options, show
 from nnlang.codes import data as codes
 from nnlang.diagnostics import stop
 
@@ -38,20 +37,6 @@ Merge = Annotated[bool, typer.Option("-m", "--merge", help="Add new features to 
 Type = Annotated[
     str, typer.Option("-t", "--type", metavar="indicator|analog", help="Whether a feature is there, or has a value.")
 ]
-Columns = Annotated[
-    str | None,
-    typer.Option(
-        "--columns",
-        metavar="USER,ITEM[,RATING[,TIME]]",
-        help="Read a table (CSV, TSV): names of its header, or numbers from 1 where it has none.",
-    ),
-]
-Delimiter = Annotated[
-    str | None, typer.Option("--delimiter", metavar="CHAR", help="Between columns; found out unless given.")
-]
-Least = Annotated[
-    float | None, typer.Option("--min-value", metavar="X", help="Leave out entries with a smaller value.")
-]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad line instead of skipping it.")]
 
 
@@ -64,11 +49,11 @@ def generate(
     create: Create = False,
     merge: Merge = False,
     kind: Type = "indicator",
-    columns: Columns = None,
-    delimiter: Delimiter = None,
-    least: Least = None,
+    columns: options.Columns = None,
+    delimiter: options.Delimiter = None,
+    least: options.Least = None,
     strict: Strict = False,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Make a data set (NetCDF) and its index files from text or from columns.
 

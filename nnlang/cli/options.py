@@ -119,6 +119,20 @@ Patience = Annotated[
 ValidateEvery = Annotated[
     int | None, typer.Option("--validate-every", metavar="N", help="Epochs from one judgement to the next [1].")
 ]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="USER,ITEM[,RATING[,TIME]]",
+        help="Read a table (CSV, TSV): names of its header, or numbers from 1 where it has none.",
+    ),
+]
+Delimiter = Annotated[
+    str | None, typer.Option("--delimiter", metavar="CHAR", help="Between columns; found out unless given.")
+]
+Least = Annotated[
+    float | None, typer.Option("--min-value", metavar="X", help="Leave out entries with a smaller value.")
+]
 
 _EXAMPLES, _DENSITY = 100_000, 0.005  # of data sets that are only named: like MovieLens 20M; only costs depend on them
 

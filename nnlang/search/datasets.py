@@ -111,6 +111,7 @@ class Store:
     def _make(
         self, made: Path, data: Mapping[str, Any], protocol: Protocol, names: Sequence[str], analog: bool
     ) -> None:
+        from nnlang.runtime.convert import convert_for
         from nnlang.runtime.interactions import read_interactions
         from nnlang.runtime.protocols import split
         from nnlang.runtime.splitfiles import write_split
@@ -125,7 +126,7 @@ class Store:
         try:
             (building / "split").mkdir(parents=True)
             write_split(parts, read, building / "split")
-            _convert(building, names, analog)
+            convert_for(names, building / "split" / "train", building, analog=analog)
             os.rename(building, made)
         except OSError as error:
             raise _unwritable(building, error) from error
@@ -135,17 +136,6 @@ class Store:
     @staticmethod
     def _clear(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _convert(folder: Path, names: Sequence[str], analog: bool) -> None:
-    """Data sets of the given names from the training text, all with one numbering of features."""
-    from nnlang.runtime.convert import Request, convert
-
-    text = folder / "split" / "train"
-    for number, name in enumerate(names):
-        output = folder / f"{number}.nc"
-        features, samples = folder / "features", folder / "samples"
-        convert(Request(name, text, output, features, samples, create=not number, analog=analog))
 
 
 def _unwritable(path: Path, error: OSError) -> Stop:
