@@ -8,11 +8,13 @@ rounded by their shape, see docs/numerics.md). Layers of fewer than two leaves o
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 LEAVES = 64
 SMALLEST = 256  # units: shorter products would spend their time in calls
 ALIGN = 64  # units: whole vector registers, equal shapes
-GATHER_LEAVES = 8  # of a sparse row: rows hold some hundred entries, 64 partial sums would cost more than the sum
+MOST_EXACT = 8  # ranks that give the bits of one
+GATHER_LEAVES = MOST_EXACT  # of a sparse row: it holds some hundred entries, more partial sums would cost more than it
 PIECE = 32  # entries that one partial sum of a sparse row or column holds; longer ones are split, so that no program
 #             waits for the longest
 RANKED = 512  # scores that a program compares with the k-th best in one go: none of this changes a bit
@@ -25,16 +27,52 @@ def leaf(units: int) -> int:
     return max(SMALLEST, _aligned(units, LEAVES))
 
 
+def leaves(units: int) -> int:
+    """Leaves of a layer's sums, as a power of two; the last ones may be empty."""
+    return _power(math.ceil(units / leaf(units)))
+
+
 def gather_leaf(units: int) -> int:
-    """Units of one leaf of a sparse row's sum: 1/8 of the layer in multiples of 64, or all of a narrow one."""
-    if units < GATHER_LEAVES * SMALLEST:
-        return units
-    return _aligned(units, GATHER_LEAVES)
+    """Units of one leaf of a sparse row's sum: whole leaves of the layer, so that at most 8 remain."""
+    return leaf(units) * max(1, leaves(units) // GATHER_LEAVES)
 
 
-def gather_leaves(units: int) -> int:
-    """Leaves of a sparse row's sum, a power of two; the last ones may be empty."""
-    return 1 << (math.ceil(units / gather_leaf(units)) - 1).bit_length()
+def gather_leaves(units: int, total: int = 0) -> int:
+    """Leaves of a sparse row's sum over a rank's units, of a layer of `total`: a power of two, the last maybe empty."""
+    return _power(math.ceil(units / gather_leaf(total or units)))
+
+
+def parts(units: int, ranks: int) -> tuple[tuple[int, int], ...] | None:
+    """The units (first, last + 1) of each rank, in whole leaves; None where there are fewer leaves than ranks.
+
+    Where the ranks are a power of two and none would be left without, the parts are whole subtrees of the balanced
+    tree; otherwise they are as equal as leaves allow.
+    """
+    size, count = leaf(units), math.ceil(units / leaf(units))
+    if count < ranks:
+        return None
+    if _is_aligned(count, ranks):
+        share = leaves(units) // ranks
+        bounds = [i * share for i in range(ranks)]
+    else:
+        bounds = [i * count // ranks for i in range(ranks)]
+    first = [min(units, b * size) for b in (*bounds, count)]
+    return tuple(pairwise(first))
+
+
+def is_exact(units: int, ranks: int) -> bool:
+    """Whether sums over parts of so many ranks have the bits of one rank's: for sparse rows at most 8."""
+    return ranks == 1 or (ranks <= MOST_EXACT and _is_aligned(math.ceil(units / leaf(units)), ranks))
+
+
+def _is_aligned(count: int, ranks: int) -> bool:
+    """Whether equal parts of a balanced tree of `count` leaves leave no rank without one."""
+    return _power(ranks) == ranks and (ranks - 1) * (_power(count) // ranks) < count and ranks <= count
+
+
+def _power(count: int) -> int:
+    """The power of two that is not smaller."""
+    return 1 << (count - 1).bit_length()
 
 
 def room(k: int) -> int:

@@ -29,12 +29,14 @@ class Options:
     target: str = "cpu"
     precision: str = "fp32"
     tiles: Tiles = field(default_factory=lambda: DEFAULTS)
+    exact: bool = False  # sums over units in leaves everywhere, for the same bits on any number of devices
 
     @property
     def key(self) -> str:
         """What of the options is in the name of what is compiled."""
         family = "cpu" if self.target == "cpu" else "triton"
-        return f"{family} {self.precision} {sorted(self.tiles.items()) if family == 'triton' else ''}"
+        tiles = sorted(self.tiles.items()) if family == "triton" else ""
+        return f"{family} {self.precision} {tiles}{' exact' if self.exact else ''}"
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,14 @@ class Entry:
 def plan(entry: Entry, batch: int, options: Options) -> Plan:
     """The plan of an entry point at a batch size."""
     cache = CPU_CACHE if options.target == "cpu" else GPU_CACHE
-    return schedule(entry.name, entry.roots, batch, cache, entry.declined)
+    return schedule(
+        entry.name, entry.roots, batch, cache, entry.declined, exact=options.exact, transposed=entry.transposed
+    )
 
 
 def emit(entries: Sequence[Entry], plans: Mapping[str, Plan], options: Options) -> str:
     """The module text of some entry points, whose plans stand under their names."""
     steps = [(plans[e.name], e.roots, e.transposed) for e in entries]
     if options.target == "cpu":
-        return cpu.emit(steps)
+        return cpu.emit(steps, exact=options.exact)
     return triton.emit(steps, options.tiles, options.precision)

@@ -49,6 +49,20 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Traffic:
+    """What a launch exchanges with other ranks: collective calls, bytes that one rank sends in them."""
+
+    collectives: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Traffic) -> Traffic:
+        return Traffic(self.collectives + other.collectives, self.bytes + other.bytes)
+
+
+NONE = Traffic()
+
+
+@dataclass(frozen=True)
 class Launch:
     """One step of the schedule: the operation, the kind that select chose, a name that says what it is."""
 
@@ -58,6 +72,7 @@ class Launch:
     op: Op
     cost: Cost
     chunk: int = 0  # units (or rows of a state) in one go; 0 where the whole is one go
+    traffic: Traffic = NONE
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,16 @@ class Plan:
         return sum(launch.cost.bytes for launch in self.launches)
 
     @property
+    def wire(self) -> int:
+        """Bytes that one rank sends in one call."""
+        return sum(launch.traffic.bytes for launch in self.launches)
+
+    @property
+    def collectives(self) -> int:
+        """Collective calls of one call."""
+        return sum(launch.traffic.collectives for launch in self.launches)
+
+    @property
     def peak_memory(self) -> int:
         """Bytes held at most: states, arena, tiles, one batch of the feed."""
         return self.state_bytes + 4 * sum(self.slots) + self.scratch + self.feed_bytes
@@ -98,9 +123,13 @@ class Plan:
             lines.append(f"buffer {b.name} [{shape}] slot={b.slot} launches={b.first}..{b.last}")
         for x in self.launches:
             chunk = f" chunk={x.chunk}" if x.chunk else ""
-            lines.append(
-                f"launch {x.number} {x.name} kind={x.kind}{chunk} flops={x.cost.flops:.0f} bytes={x.cost.bytes:.0f}"
-            )
+            cost = f"flops={x.cost.flops:.0f} bytes={x.cost.bytes:.0f}{_told(x.traffic)}"
+            lines.append(f"launch {x.number} {x.name} kind={x.kind}{chunk} {cost}")
         lines += [f"declined {text}" for text in self.declined]
         total = f"flops={self.flops:.0f} bytes={self.bytes:.0f} peak_memory={self.peak_memory}"
+        total += _told(Traffic(self.collectives, self.wire))
         return "\n".join([*lines, f"total launches={len(self.launches)} {total}"]) + "\n"
+
+
+def _told(traffic: Traffic) -> str:
+    return f" collectives={traffic.collectives} wire={traffic.bytes}" if traffic.collectives else ""

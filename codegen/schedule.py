@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from nnlang.codegen.cost import cost, held, size
+from nnlang.codegen.cost import cost, held
+from nnlang.codegen.cost import size as bytes_of
 from nnlang.codegen.grid import leaf, room
 from nnlang.codegen.plan import Buffer, Launch, Plan
 from nnlang.codegen.select import CPU_CACHE, INLINE, Cache, chunk, kind, name
+from nnlang.codegen.wire import traffic
 from nnlang.ops import (
     Assign,
     Clip,
@@ -24,19 +26,26 @@ from nnlang.ops import (
 
 
 def schedule(
-    entry: str, roots: tuple[Op, ...], batch: int, cache: Cache = CPU_CACHE, declined: tuple[str, ...] = ()
+    entry: str,
+    roots: tuple[Op, ...],
+    batch: int,
+    cache: Cache = CPU_CACHE,
+    declined: tuple[str, ...] = (),
+    *,
+    exact: bool = False,
+    transposed: frozenset[int] = frozenset(),
 ) -> Plan:
     """The plan of an entry point: operands first, writers of states after every reader of them."""
     order = _ordered(roots)
     numbers = {op: i for i, op in enumerate(topological(roots))}
     launches = tuple(
-        Launch(i, kind(op), name(op, numbers[op]), op, cost(op, batch), chunk(op, batch, cache))
-        for i, op in enumerate(order)
+        Launch(i, kind(op), name(op, numbers[op]), op, cost(op, batch), size, traffic(op, batch, size, transposed))
+        for i, (op, size) in enumerate((op, chunk(op, batch, cache, exact)) for op in order)
     )
     buffers = _buffers(order, roots)
     slotted, slots = _slots(buffers, batch)
     every = topological(roots)
-    states = sum(int(size(op, batch)) for op in every if isinstance(op, State))
+    states = sum(int(bytes_of(op, batch)) for op in every if isinstance(op, State))
     feeds = sum(int(held(op, batch)) for op in every if isinstance(op, Feed))
     return Plan(entry, batch, launches, slotted, slots, _scratch(launches, batch), states, feeds, declined)
 
@@ -153,12 +162,12 @@ def _tiles(launch: Launch, batch: int) -> int:
     match launch.op:
         case Walk(w=w):
             k, n = (a.size or 0 for a in w.type.axes)
-            partials = 1 + launch.chunk // leaf(n)
+            partials = 1 + launch.chunk // leaf(w.type.axes[1].total)
             return 4 * (min(launch.chunk, n) * (2 * batch + 2 * k) + partials * batch * k)
         case Top():
             return batch * (4 * launch.chunk + (8 << room(launch.op.k)))  # scores of a chunk, lists of keys
         case Update(fused=True, states=states) if len(states[0].type.axes) == 2:
             return 4 * 2 * launch.chunk * (states[0].type.axes[1].size or 0)
         case Update(states=states):
-            return int(size(states[0], batch))  # the copy of its gradient
+            return int(bytes_of(states[0], batch))  # the copy of its gradient
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nnlang.codegen.grid import leaf, leaves_per_chunk
+from nnlang.codegen.grid import MOST_EXACT, leaf, leaves, leaves_per_chunk
 from nnlang.expressions import Call, Expr
 from nnlang.ops import (
     Assign,
@@ -13,11 +13,13 @@ from nnlang.ops import (
     Denoise,
     Densify,
     Feed,
+    Gather,
     GatherSum,
     Keep,
     Leaf,
     Matmul,
     Op,
+    Own,
     Part,
     Pointwise,
     Reduce,
@@ -50,6 +52,8 @@ KINDS: dict[type[Op], str] = {
     Assign: "assign",
     Clip: "clip",
     Top: "top",
+    Gather: "gather",
+    Own: "own",
     Walk: "walk",
 }
 UPDATE_KINDS: dict[type[Op], str] = {
@@ -108,17 +112,22 @@ def _functions(stage: Stage) -> list[str]:
     return ["relu" if f == "max" else "elu" if f == "expm1" else f for f in found]
 
 
-def chunk(op: Op, batch: int, cache: Cache) -> int:
-    """Units (or rows of a state) that a launch works on in one go; 0 where it is not chunked. Tuning, not meaning."""
+def chunk(op: Op, batch: int, cache: Cache, exact: bool = False) -> int:
+    """Units (or rows of a state) that a launch works on in one go; 0 where it is not chunked. Tuning, not meaning.
+
+    exact: chunks of a walk are the same on 1, 2, 4 and 8 ranks, for products of equal shapes.
+    """
     match op:
         case Walk(w=w, updates=updates):
-            k, n = (a.size or 0 for a in w.type.axes)
+            k, n = w.type.axes[0].size or 0, w.type.axes[1].total
             states = max(len(u.states) for u in updates if isinstance(u, Update))
             need = 4 * cache.need(k, states, batch, leaf(n))
-            return leaf(n) * leaves_per_chunk(n, need, cache.bytes, cache.leaves)
+            most = max(1, min(cache.leaves, leaves(n) // MOST_EXACT)) if exact else cache.leaves
+            return leaf(n) * leaves_per_chunk(n, need, cache.bytes, most)
         case Top(fused=True, x=Matmul(a=a, type=type)):  # weights and scores
-            k, n = (t.axes[1].size or 0 for t in (a.type, type))
-            return min(n, leaf(n) * leaves_per_chunk(n, 4 * (k + batch), cache.bytes, cache.leaves))
+            k, n = a.type.axes[1].size or 0, type.axes[1].total
+            most = leaf(n) * leaves_per_chunk(n, 4 * (k + batch), cache.bytes, cache.leaves)
+            return min(type.axes[1].size or 0, most)
         case Update(fused=True, states=states) if len(states[0].type.axes) == 2:
             rows, columns = (a.size or 0 for a in states[0].type.axes)
             per_row = max(1, columns)

@@ -9,12 +9,16 @@ from math import prod
 
 from nnlang.codegen import pipeline
 from nnlang.codegen.cost import ELEMENT
+from nnlang.codegen.grid import is_exact, parts
 from nnlang.codegen.pipeline import Options
 from nnlang.codegen.plan import Plan
+from nnlang.dumping import dump
 from nnlang.lower import Lowered, Ranking, Structure, lower
 from nnlang.network import Footprint, Network, Training
-from nnlang.ops import dump
+from nnlang.ops import Axis, Type
 from nnlang.passes import Optimised, optimise
+from nnlang.passes.shard import Sharding, shard, sparse_axes
+from nnlang.placement import ALONE, Placement
 from nnlang.verify import verify
 
 LEARNED = frozenset((("weight", ""), ("bias", ""), ("bn", "scale"), ("bn", "bias")))  # owners and parts of states
@@ -29,6 +33,8 @@ class Compiled:
     plans: dict[str, Plan]
     source: str
     key: str
+    placement: Placement = ALONE
+    rank: int = 0
 
 
 def structure(training: Training) -> Structure:
@@ -43,19 +49,67 @@ def compile_network(
     training: Training | None = None,
     options: Options | None = None,
     ranking: Ranking | None = None,
+    placement: Placement = ALONE,
+    rank: int = 0,
 ) -> Compiled:
     """A network's entry points, compiled for a target (the CPU). Raises Stop for what is not yet supported.
 
     entries: any of predict, step, gradient, evaluate; `step` needs the training's settings. Sources: design.md 1, 4.
-    recommend needs a ranking, and a target other than the CPU, which ranks what predict gives.
+    recommend needs a ranking, and a target other than the CPU, which ranks what predict gives. With a placement it is
+    the program of one of its ranks, and the batch is that rank's rows.
     """
-    shape, options = replace(structure(training or Training()), ranking=ranking), options or Options()
-    lowered = {name: lower(network, name, shape) for name in entries}
+    shape = replace(structure(training or Training()), ranking=ranking)
+    options = replace(options or Options(), exact=placement.exact)
+    lowered = {name: _sharded(lower(network, name, shape), network, placement, rank) for name in entries}
     optimised = {name: optimise(low.roots, low.pool, verify) for name, low in lowered.items()}
     steps = [_entry(low, optimised[name]) for name, low in lowered.items()]
     plans = {e.name: pipeline.plan(e, batch, options) for e in steps}
     source = pipeline.emit(steps, plans, options)
-    return Compiled(lowered, optimised, plans, source, structure_key(optimised, options))
+    return Compiled(lowered, optimised, plans, source, structure_key(optimised, options), placement, rank)
+
+
+def splittable(network: Network, ranks: int, *, exact: bool = False) -> frozenset[int]:
+    """The layers whose units can be split over so many ranks; exact: for the bits of one rank."""
+    return frozenset(
+        layer.index
+        for layer in network.layers
+        if ranks > 1 and parts(layer.units, ranks) is not None and (not exact or is_exact(layer.units, ranks))
+    )
+
+
+def linked(network: Network) -> list[frozenset[int]]:
+    """The groups of layers that are split together or not at all, since they share a matrix along that axis."""
+    groups: list[frozenset[int]] = [frozenset([layer.index]) for layer in network.layers]
+    for weight in network.weights:
+        if weight.owner is None:
+            continue
+        owner = network.weights[weight.owner]
+        ends = (weight.target, weight.source) if weight.transposed else (weight.source, weight.target)
+        for pair in zip(ends, (owner.source, owner.target), strict=True):
+            joined = [g for g in groups if g.intersection(pair)]
+            groups = [g for g in groups if g not in joined] + [frozenset().union(*joined)]
+    return groups
+
+
+def _sharded(low: Lowered, network: Network, placement: Placement, rank: int) -> Lowered:
+    """What one rank of a placement runs of an entry point, and the tables of what it holds."""
+    if placement.ranks == 1:
+        return low
+    assert placement.split <= splittable(network, placement.model, exact=placement.exact)
+    assert all(g <= placement.split or not g & placement.split for g in linked(network))
+    place, local = placement.model_rank(rank), dict[str, Axis]()
+    for number in placement.split:
+        units = network.layers[number].units
+        dealt = parts(units, placement.model)
+        assert dealt is not None
+        first, last = dealt[place]
+        local[f"unit{number}"] = Axis(f"unit{number}", last - first, units, first, placement.model)
+    sharding = Sharding(local, sparse_axes(low.roots), placement.data)
+    low.roots = shard(low.roots, low.pool, sharding)
+    low.states = [replace(s, axes=sharding.type(Type(s.axes)).axes) for s in low.states]
+    axes = [(s, local.get(f"unit{s.layer}")) for s in low.slots]
+    low.slots = [replace(s, units=a.size or 0, first=a.first, whole=a.whole) if a else s for s, a in axes]
+    return low
 
 
 def _entry(low: Lowered, done: Optimised) -> pipeline.Entry:
@@ -63,14 +117,30 @@ def _entry(low: Lowered, done: Optimised) -> pipeline.Entry:
     return pipeline.Entry(low.entry, done.roots, transposed, done.declined)
 
 
+def planned(
+    network: Network,
+    training: Training,
+    options: Options,
+    placement: Placement = ALONE,
+    rank: int = 0,
+    entry: str = "step",
+) -> tuple[Lowered, Plan]:
+    """What one rank of a placement holds and does in an entry point; nothing is emitted.
+
+    The training's batch is that of all ranks together. Raises Stop for what is not yet supported.
+    """
+    low = _sharded(lower(network, entry, structure(training)), network, placement, rank)
+    step = _entry(low, optimise(low.roots, low.pool))
+    batch = -(-training.batch // placement.data)
+    return low, pipeline.plan(step, batch, replace(options, exact=placement.exact))
+
+
 def footprint(network: Network, training: Training) -> Footprint:
     """What a training step takes at the training's batch size, from the plan of a GPU; sizes must be known.
 
     Bytes are those of float32 weights; nothing is emitted or run. Raises Stop for what is not yet supported.
     """
-    low = lower(network, "step", structure(training))
-    done = optimise(low.roots, low.pool)
-    plan = pipeline.plan(_entry(low, done), training.batch, Options("cuda:90"))
+    low, plan = planned(network, training, Options("cuda:90"))
     parameters = sum(prod(s.shape) for s in low.states if (s.owner, s.part) in LEARNED)
     weights = ELEMENT * parameters
     held = ELEMENT * sum(plan.slots) + plan.scratch
@@ -91,9 +161,10 @@ def stages(
     training: Training | None = None,
     options: Options | None = None,
     entry: str = "step",
+    placement: Placement = ALONE,
 ) -> dict[str, str]:
     """The texts of the later stages of one entry point: network, ir, each pass, opt, plan, source."""
-    compiled = compile_network(network, [entry], batch, training, options)
+    compiled = compile_network(network, [entry], batch, training, options, placement=placement)
     low, done = compiled.lowered[entry], compiled.optimised[entry]
     texts = {"network": network.dump(), "ir": _heading(low) + dump(low.roots)}
     texts |= {f"after {name}": dump(roots) for name, roots in done.after.items()}

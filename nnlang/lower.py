@@ -77,7 +77,10 @@ class StateInfo:
 
 @dataclass(frozen=True)
 class Slot:
-    """What the feed has to hand in: the data of one bound layer."""
+    """What the feed has to hand in: the data of one bound layer.
+
+    Of a split layer units first..first+units-1 of its `whole`; `whole` is 0 for others.
+    """
 
     layer: int
     dataset: str
@@ -85,6 +88,13 @@ class Slot:
     stored: str  # "dense", "boolean" or "analog"
     units: int
     weighted: bool
+    first: int = 0
+    whole: int = 0
+
+    @property
+    def total(self) -> int:
+        """The layer's units on all ranks together."""
+        return self.whole or self.units
 
 
 @dataclass

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from enum import Enum
 from typing import Any, TypeVar
 
 from nnlang.expressions import ZERO, Expr, Var, substitute, variables
@@ -17,12 +16,30 @@ from nnlang.expressions import ZERO, Expr, Var, substitute, variables
 
 @dataclass(frozen=True)
 class Axis:
-    """A named axis; size None is known at run time only (the rows of a batch)."""
+    """A named axis; size None is known at run time only (the rows of a batch).
+
+    A split axis is dealt out over ranks: its size is this rank's part, its first element has the number `first` among
+    the `whole`. Who sums over a split axis sums across the ranks.
+    """
 
     name: str
     size: int | None
+    whole: int = 0
+    first: int = 0
+    ranks: int = 1
+
+    @property
+    def is_split(self) -> bool:
+        return self.ranks > 1
+
+    @property
+    def total(self) -> int:
+        """Its elements on all ranks together."""
+        return self.whole or self.size or 0
 
     def __str__(self) -> str:
+        if self.is_split:
+            return f"{self.name}:{self.size}@{self.first}/{self.whole}"
         return f"{self.name}:{self.size}" if self.size is not None else self.name
 
 
@@ -172,11 +189,26 @@ class Stored(Op):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reduce(Op):
-    """sum or mean over one axis."""
+    """sum or mean over one axis. replicas: over how many groups the rows of a batch are dealt out, and summed here."""
 
     kind: str
     x: Op
     axis: Axis
+    replicas: int = 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Gather(Op):
+    """The whole of a value [batch, unit] of which each rank has its part."""
+
+    x: Op
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Own(Op):
+    """This rank's part of a value [batch, unit] that every rank has whole."""
+
+    x: Op
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -185,6 +217,7 @@ class Update(Op):
 
     gradient (g) is either any value, or an anchor (Matmul, SegmentSum) that nothing else uses: then its tiles are made,
     used and forgotten (fuse-update). names[i] is the name of states[i] in the body; scalars are bound by name.
+    replicas: over how many groups the rows of a batch are dealt out: the gradient is first summed over them.
     """
 
     gradient: Op
@@ -193,6 +226,7 @@ class Update(Op):
     body: tuple[tuple[str, Expr], ...]
     scalars: tuple[tuple[str, Op], ...]
     fused: bool = False
+    replicas: int = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -362,38 +396,3 @@ def topological(roots: Iterable[Op]) -> list[Op]:
         stack.append((op, True))
         stack.extend((x, False) for x in reversed(tuple(operands(op))))
     return list(done)
-
-
-def uses(roots: Iterable[Op]) -> dict[Op, int]:
-    """How many operations (and roots) use each one."""
-    roots = tuple(roots)
-    counts: dict[Op, int] = dict.fromkeys(roots, 1)
-    for op in topological(roots):
-        counts.setdefault(op, 0)
-        for x in operands(op):
-            counts[x] = counts.get(x, 0) + 1
-    return counts
-
-
-def dump(roots: Iterable[Op]) -> str:
-    """The golden text: one line an operation, numbered in topological order."""
-    numbers: dict[Op, int] = {}
-    lines = []
-    for op in topological(roots):
-        numbers[op] = len(numbers)
-        values = (f"{f.name}={_text(getattr(op, f.name), numbers)}" for f in fields(op) if f.name != "type")
-        lines.append(f"%{numbers[op]} {type(op).__name__} {op.type} {' '.join(values)}".rstrip())
-    return "\n".join(lines) + "\n"
-
-
-def _text(value: object, numbers: dict[Op, int]) -> str:
-    match value:
-        case Op():
-            return f"%{numbers[value]}"
-        case Stage(e, args):
-            return f"({e}; {_text(args, numbers)})"
-        case tuple():
-            return "[" + ", ".join(_text(v, numbers) for v in value) + "]"
-        case Enum():
-            return value.name.lower()
-    return str(value)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from nnlang.ops import Op, Pool, Stage, topological, uses
+from nnlang.ops import Op, Pool, Stage, operands, topological
 
 Rule = Callable[[Op, Mapping[Op, int], Pool], Op | None]
 T = TypeVar("T", bound=Op)
@@ -58,3 +58,14 @@ def rewrite(roots: tuple[Op, ...], rule: Rule, pool: Pool) -> tuple[Op, ...]:
         if after == roots:
             return roots
         roots = after
+
+
+def uses(roots: Iterable[Op]) -> dict[Op, int]:
+    """How many operations (and roots) use each one."""
+    roots = tuple(roots)
+    counts: dict[Op, int] = dict.fromkeys(roots, 1)
+    for op in topological(roots):
+        counts.setdefault(op, 0)
+        for x in operands(op):
+            counts[x] = counts.get(x, 0) + 1
+    return counts

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from nnlang.runtime.collective import ALONE, Ranks
+
 
 @dataclass
 class Slot:
@@ -16,7 +18,8 @@ class Slot:
     example numbers; values [entries] or None for 1; bags [rows * leaves + 1] where each leaf of each row starts.
     The same entries by unit: columns [units + 1] starts; rows [entries] batch rows; flat [entries] unit * m + row;
     order [entries] where each stands in `index`. Dense: dense [rows, units]. Always: weight [rows] or None; and share
-    [rows], 1 / stored entries of each row (0 for an empty one).
+    [rows], 1 / stored entries of each row (0 for an empty one). Of a layer that is split over ranks these are the units
+    from `first` on, numbered from 0, and share counts the entries of whole rows.
     """
 
     units: int
@@ -33,6 +36,11 @@ class Slot:
     dense: Tensor | None = None
     weight: Tensor | None = None
     share: Tensor | None = None
+    first: int = 0
+
+    def feature(self) -> Tensor:
+        """The numbers in their layer of the entries' units, by example."""
+        return self.index + self.first if self.first else self.index
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Where the entries of units first..last-1 stand, by unit."""
@@ -68,6 +76,8 @@ class Block:
     arena: list[Tensor] = field(default_factory=list)
     tiles: dict[int, Tensor] = field(default_factory=dict)
     dtype: torch.dtype = torch.float32
+    ranks: Ranks = ALONE  # that share the units of split layers
+    replicas: Ranks = ALONE  # that share the rows of a batch
 
     def buffer(self, slot: int, *shape: int) -> Tensor:
         """A view of an arena slot."""

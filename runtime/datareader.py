@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,24 @@ from nnlang.runtime.stored import IN_MEMORY, MAX_SETS, NAME, Array, StoredSet
 _UNITS_LIMIT = 2**31 - 1
 _DIMENSIONS = ("width", "height", "length")
 _WHOLE, _NUMBERS = "iu", "iuf"
+Judge = Callable[[Array, int], Array]  # numbers as a file has them, and the number of the first: as they are meant
+
+
+@dataclass(frozen=True)
+class Column:
+    """A variable of a data set, without its number: its length, the kinds of its numbers, what is asked of them."""
+
+    name: str
+    length: int
+    kinds: str
+    judge: Judge
 
 
 def read_stored(path: Path, budget: Budget) -> list[StoredSet]:
     """The data sets of a file as it holds them; raises `Stop` (NN450 to NN459) at the first thing that is wrong."""
     with Hdf(path, budget) as file:
-        count = _count(file)
-        sets = [_Reader(file, n).read() for n in range(count)]
+        count = count_of(file)
+        sets = [SetReader(file, n).read() for n in range(count)]
     seen: set[str] = set()
     for stored in sets:
         if stored.name in seen:
@@ -34,14 +47,15 @@ def read_stored(path: Path, budget: Budget) -> list[StoredSet]:
 def touch(path: Path, budget: Budget) -> None:
     """Open a file and read everything that `read_stored` would, without keeping or judging it."""
     with Hdf(path, budget) as file:
-        for n in range(_count(file)):
+        for n in range(count_of(file)):
             for name in ("name", "attributes", "kind", "dataType", "dimensions"):
                 file.has(f"{name}{n}")
             for name in ("sparseStart", "sparseEnd", "sparseIndex", "sparseData", "data", "dataWeight", "index"):
                 file.touch(f"{name}{n}")
 
 
-def _count(file: Hdf) -> int:
+def count_of(file: Hdf) -> int:
+    """How many data sets a file says it holds."""
     if file.integer("datasets", default=0) == 0 and file.integer("layers", default=0) > 0:
         raise stop(codes.NOT_DATA, file.place("attribute layers"), path=file.path)
     count = file.integer("datasets", low=1)
@@ -50,8 +64,8 @@ def _count(file: Hdf) -> int:
     return count
 
 
-class _Reader:
-    """Reads data set `n` of a file; names carry the number."""
+class SetReader:
+    """Reads data set `n` of a file; names carry the number. `Stop` at the first thing that is wrong."""
 
     def __init__(self, file: Hdf, n: int) -> None:
         self.file = file
@@ -71,21 +85,58 @@ class _Reader:
         self.examples, self.unique = self._rows()
 
     def has(self, bit: int) -> bool:
+        """Whether an attribute bit is set."""
         return bool(self.attributes & bit)
 
     def read(self) -> StoredSet:
-        arrays = self._sparse() if self.has(bits.SPARSE) else self._dense()
-        if self.has(bits.WEIGHTED):
-            arrays["dataWeight"] = self._finite("dataWeight", self.examples, np.dtype(np.float32))
-        if self.has(bits.INDEXED):
-            arrays["index"] = self._below("index", self.examples, self.unique, "row")
-        if self.file.has(f"labels{self.n}"):
-            length = self._dimension("labelsDim", "labels")
-            arrays["labels"] = self._below("labels", length, 256, "byte").astype(np.uint8)
+        """The whole data set."""
+        arrays: dict[str, Array] = {}
+        for column in self.columns():
+            arrays[column.name] = self.array(column)
+            self.check_rows(column, arrays)
+        return self.stored(arrays)
+
+    def stored(self, arrays: dict[str, Array]) -> StoredSet:
+        """The data set with some of its arrays."""
         kind = self.file.integer(f"kind{self.n}", default=0)
         return StoredSet(
             self.name, self.attributes, kind, self.data_type, self.dims, self.examples, self.unique, arrays
         )
+
+    def columns(self) -> Iterator[Column]:
+        """The variables in the order in which they are judged, each found when it is asked for."""
+        yield from self._sparse() if self.has(bits.SPARSE) else self._dense()
+        if self.has(bits.WEIGHTED):
+            yield self._finite("dataWeight", self.examples, np.dtype(np.float32))
+        if self.has(bits.INDEXED):
+            yield self._below("index", self.examples, self.unique, "row")
+        if self.file.has(f"labels{self.n}"):
+            yield self._below("labels", self._dimension("labelsDim", "labels"), 256, "byte", np.uint8)
+
+    def array(self, column: Column) -> Array:
+        """All numbers of a variable."""
+        return column.judge(self.file.array(f"{column.name}{self.n}", column.length, column.kinds), 0)
+
+    def pieces(self, column: Column) -> Iterator[tuple[int, Array]]:
+        """The same piece by piece, with the number of each piece's first one."""
+        for first, piece in self.file.pieces(f"{column.name}{self.n}", column.length, column.kinds):
+            yield first, column.judge(piece, first)
+
+    def some(self, column: Column, low: int, high: int) -> Array:
+        """The numbers low..high-1 of a variable."""
+        found = self.file.some(f"{column.name}{self.n}", column.length, column.kinds, low, high)
+        return column.judge(found, low)
+
+    def check_rows(self, column: Column, arrays: dict[str, Array]) -> None:
+        """Once the ends of the rows are there: none lies before its start."""
+        if column.name != "sparseEnd":
+            return
+        start, end = arrays["sparseStart"], arrays["sparseEnd"]
+        wrong = np.flatnonzero(start > end)
+        if len(wrong):
+            raise self._wrong(
+                "sparseEnd", f"row ends at {end[wrong[0]]} before it starts at {start[wrong[0]]}", wrong[0]
+            )
 
     def _rows(self) -> tuple[int, int]:
         n = self.n
@@ -107,74 +158,76 @@ class _Reader:
             raise self.file.bad(f"dimension {name}{self.n}", length, "at least 1")
         return length
 
-    def _sparse(self) -> dict[str, Array]:
+    def _sparse(self) -> Iterator[Column]:
         entries = self._dimension("sparseDataDim", "sparseIndex")
-        start, end = (self._below(f"sparse{e}", self.unique, entries + 1, "entry") for e in ("Start", "End"))
-        wrong = np.flatnonzero(start > end)
-        if len(wrong):
-            raise self._wrong(
-                "sparseEnd", f"row ends at {end[wrong[0]]} before it starts at {start[wrong[0]]}", wrong[0]
-            )
-        index = self._below("sparseIndex", entries, self.units, "unit").astype(np.int32)
-        arrays: dict[str, Array] = {"sparseStart": start, "sparseEnd": end, "sparseIndex": index}
+        for end in ("Start", "End"):
+            yield self._below(f"sparse{end}", self.unique, entries + 1, "entry")
+        yield self._below("sparseIndex", entries, self.units, "unit", np.int32)
         if not self.has(bits.BOOLEAN):
-            arrays["sparseData"] = self._typed("sparseData", entries)
-        return arrays
+            yield self._typed("sparseData", entries)
 
-    def _dense(self) -> dict[str, Array]:
+    def _dense(self) -> Iterator[Column]:
         length = self._dimension("dataDim", "data")
         boolean = self.has(bits.BOOLEAN)
         wanted = self.unique if boolean else self.unique * self.units
         if length != wanted:
             shown = f"{wanted}, one class a row" if boolean else f"{wanted}, {self.unique} rows of {self.units}"
             raise self.file.bad(f"dimension dataDim{self.n}", length, shown)
-        if boolean:
-            return {"data": self._below("data", length, self.units, "class")}
-        return {"data": self._typed("data", length)}
+        yield self._below("data", length, self.units, "class") if boolean else self._typed("data", length)
 
-    def _below(self, name: str, length: int, limit: int, what: str) -> Array:
-        """Whole numbers from 0, all smaller than `limit`, as int64."""
-        array = self.file.array(f"{name}{self.n}", length, _WHOLE)
-        wrong = (array >= limit) if array.dtype.kind == "u" else (array < 0) | (array >= limit)
-        if wrong.any():
-            first = int(np.flatnonzero(wrong)[0])
-            raise self._wrong(name, f"{what} number {array[first]} is not from 0 to {limit - 1}", first)
-        return array.astype(np.int64, copy=False)
+    def _below(self, name: str, length: int, limit: int, what: str, kind: type[np.generic] = np.int64) -> Column:
+        """Whole numbers from 0, all smaller than `limit`."""
 
-    def _finite(self, name: str, length: int, kind: np.dtype[Any]) -> Array:
+        def judge(array: Array, first: int) -> Array:
+            wrong = (array >= limit) if array.dtype.kind == "u" else (array < 0) | (array >= limit)
+            if wrong.any():
+                at = int(np.flatnonzero(wrong)[0])
+                raise self._wrong(name, f"{what} number {array[at]} is not from 0 to {limit - 1}", first + at)
+            return array.astype(kind, copy=False)
+
+        return Column(name, length, _WHOLE, judge)
+
+    def _finite(self, name: str, length: int, kind: np.dtype[Any]) -> Column:
         """Finite numbers of a floating type."""
-        array = self.file.array(f"{name}{self.n}", length, _NUMBERS)
-        with np.errstate(over="ignore", invalid="ignore"):
-            array = array.astype(kind, copy=False)
-        wrong = ~np.isfinite(array)
-        if wrong.any():
-            where = np.flatnonzero(wrong)
-            part = f"{name}{self.n}"
-            raise stop(
-                codes.NOT_FINITE,
-                self.file.place(f"variable {part}"),
-                part=part,
-                count=len(where),
-                position=int(where[0]),
-            )
-        return array
 
-    def _typed(self, name: str, length: int) -> Array:
+        def judge(array: Array, first: int) -> Array:
+            with np.errstate(over="ignore", invalid="ignore"):
+                narrow = array.astype(kind, copy=False)
+            if not np.isfinite(narrow).all():
+                raise self._not_finite(name, length, kind)
+            return narrow
+
+        return Column(name, length, _NUMBERS, judge)
+
+    def _not_finite(self, name: str, length: int, kind: np.dtype[Any]) -> Exception:
+        """The `Stop` for a variable that holds what is no finite number, all of it counted."""
+        part, count, position = f"{name}{self.n}", 0, 0
+        for first, piece in self.file.pieces(part, length, _NUMBERS):
+            with np.errstate(over="ignore", invalid="ignore"):
+                where = np.flatnonzero(~np.isfinite(piece.astype(kind, copy=False)))
+            if len(where):
+                position = position if count else first + int(where[0])
+                count += len(where)
+        return stop(codes.NOT_FINITE, self.file.place(f"variable {part}"), part=part, count=count, position=position)
+
+    def _typed(self, name: str, length: int) -> Column:
         """Numbers of the data set's own element type."""
         kind = IN_MEMORY[self.data_type]
         if kind.kind == "f":
             return self._finite(name, length, kind)
-        array = self.file.array(f"{name}{self.n}", length, _NUMBERS)
         bounds = np.iinfo(kind)
-        with np.errstate(invalid="ignore"):
-            wrong = ~((array >= bounds.min) & (array <= bounds.max))
-            if array.dtype.kind == "f":
-                wrong |= (array != np.trunc(array)) | (np.abs(array) >= 2.0**63)
-        if wrong.any():
-            first = int(np.flatnonzero(wrong)[0])
-            raise self._wrong(name, f"{array[first]} does not fit the data set's type", first)
-        result: Array = array.astype(kind, copy=False)
-        return result
+
+        def judge(array: Array, first: int) -> Array:
+            with np.errstate(invalid="ignore"):
+                wrong = ~((array >= bounds.min) & (array <= bounds.max))
+                if array.dtype.kind == "f":
+                    wrong |= (array != np.trunc(array)) | (np.abs(array) >= 2.0**63)
+            if wrong.any():
+                at = int(np.flatnonzero(wrong)[0])
+                raise self._wrong(name, f"{array[at]} does not fit the data set's type", first + at)
+            return array.astype(kind, copy=False)
+
+        return Column(name, length, _NUMBERS, judge)
 
     def _wrong(self, name: str, reason: str, position: int) -> Exception:
         part = f"{name}{self.n}"

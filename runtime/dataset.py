@@ -38,6 +38,9 @@ class DataSet:
     Dense: `dense` is [unique, units] in the file's element type, or int64 [unique] class numbers if Boolean (one-hot).
     `weight` is float32 [examples]; `labels` are the features' names where known; `sha256` is that of
     the content, the same whatever order a file has its entries in.
+
+    A part (nnlang.runtime.slices) holds the entries or columns of some units only, counted from 0; all it says of
+    itself, facts, digest and labels, is what the whole says.
     """
 
     name: str
@@ -55,6 +58,8 @@ class DataSet:
     sha256: str = ""
     notices: tuple[Diagnostic, ...] = ()
     prepared: Prepared | None = None  # the steps that it has been through
+    part: tuple[int, int] | None = None  # of a part: its first unit and the one behind its last, counted in the whole
+    lengths: NDArray[np.int64] | None = None  # of a sparse part: the entries of its whole rows
 
 
 def read(path: str | os.PathLike[str], *, memory: int | None = None) -> list[DataSet]:
@@ -83,7 +88,7 @@ def read_all(paths: Iterable[str | os.PathLike[str]], *, memory: int | None = No
 
 def write(path: str | os.PathLike[str], datasets: Sequence[DataSet]) -> None:
     """Write data sets into one file in DSSTNE's layout, whole or not at all; equal sets give equal bytes."""
-    sets = [_stored(d) for d in datasets]
+    sets = [stored_form(d) for d in datasets]
     atomic_write(path, datawriter.writer(sets), needed=datawriter.size(sets))
 
 
@@ -195,36 +200,19 @@ def _check_arrays(stored: StoredSet) -> None:
 def _data_set(stored: StoredSet, path: str, budget: Budget) -> DataSet:
     """The data set that a stored one means, with the digest of its one form."""
     made = _meant(stored, path, budget)
-    return replace(made, sha256=datawriter.digest(_stored(made)))
+    return replace(made, sha256=datawriter.digest(stored_form(made)))
 
 
 def _meant(stored: StoredSet, path: str, budget: Budget) -> DataSet:
     arrays, sparse = stored.arrays, stored.has(bits.SPARSE)
-    made = DataSet(
-        stored.name,
-        _facts(stored),
-        stored.kind,
-        weight=arrays.get("dataWeight"),
-        row=arrays.get("index"),
-        labels=split_labels(arrays["labels"]) if "labels" in arrays else None,
-        path=path,
-    )
+    made = outline(stored, path)
     if not sparse:
         boolean = stored.has(bits.BOOLEAN)
         return replace(made, dense=arrays["data"] if boolean else arrays["data"].reshape(stored.unique, stored.units))
     entries = int((arrays["sparseEnd"] - arrays["sparseStart"]).sum())
     budget.take(Place(path, part=f"rows of `{stored.name}`"), 16 * entries)
-    values = None
-    if not stored.has(bits.BOOLEAN):
-        values = arrays["sparseData"].astype(np.float32, copy=False) * np.float32(_SCALES.get(stored.data_type, 1.0))
+    values = None if stored.has(bits.BOOLEAN) else scaled(arrays["sparseData"], stored.data_type)
     rows = sorted_rows(arrays["sparseStart"], arrays["sparseEnd"], arrays["sparseIndex"], values)
-    notices: tuple[Diagnostic, ...] = ()
-    if rows.merged:
-        facts: dict[str, object] = {
-            "count": rows.merged,
-            "done": "the last value counts" if values is not None else "one counts",
-        }
-        notices = (Diagnostic(codes.DUPLICATE_ENTRIES, Place(path, part=f"data set {stored.name}"), facts),)
     return replace(
         made,
         facts=replace(made.facts, entries=len(rows.index)),
@@ -232,8 +220,30 @@ def _meant(stored: StoredSet, path: str, budget: Budget) -> DataSet:
         end=rows.offsets[1:],
         index=rows.index,
         values=rows.values,
-        notices=notices,
+        notices=merge_notices(stored, path, rows.merged),
     )
+
+
+def outline(stored: StoredSet, path: str) -> DataSet:
+    """The data set that a stored one means, without its rows."""
+    arrays = stored.arrays
+    labels = split_labels(arrays["labels"]) if "labels" in arrays else None
+    weight, row = arrays.get("dataWeight"), arrays.get("index")
+    return DataSet(stored.name, _facts(stored), stored.kind, weight=weight, row=row, labels=labels, path=path)
+
+
+def scaled(values: Array, data_type: int) -> NDArray[np.float32]:
+    """The values of a sparse set as they are meant."""
+    return values.astype(np.float32, copy=False) * np.float32(_SCALES.get(data_type, 1.0))
+
+
+def merge_notices(stored: StoredSet, path: str, merged: int) -> tuple[Diagnostic, ...]:
+    """What there is to tell of a set in which so many entries gave way to an equal one."""
+    if not merged:
+        return ()
+    done = "one counts" if stored.has(bits.BOOLEAN) else "the last value counts"
+    facts: dict[str, object] = {"count": merged, "done": done}
+    return (Diagnostic(codes.DUPLICATE_ENTRIES, Place(path, part=f"data set {stored.name}"), facts),)
 
 
 def join_labels(labels: Sequence[str]) -> Array:
@@ -255,8 +265,8 @@ def _facts(stored: StoredSet) -> DataFacts:
     )  # fmt: skip
 
 
-def _stored(data: DataSet) -> StoredSet:
-    """The stored form of a data set."""
+def stored_form(data: DataSet) -> StoredSet:
+    """The form in which a data set is stored and digested."""
     facts = data.facts
     flags = {bits.SPARSE: facts.sparse, bits.BOOLEAN: facts.boolean, bits.IGNORE_ZERO: facts.ignore_zero,
              bits.INDEXED: data.row is not None, bits.WEIGHTED: data.weight is not None}  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import netCDF4
@@ -27,6 +27,7 @@ from nnlang.runtime.stored import (
     UCHAR,
     UINT,
     ULLINT,
+    Array,
     StoredSet,
 )  # fmt: skip
 
@@ -60,13 +61,21 @@ def size(sets: Sequence[StoredSet]) -> int:
 
 def digest(stored: StoredSet) -> str:
     """The SHA-256 of what a data set holds: its facts and arrays, whatever file and version they come from."""
+    return digest_of(stored, {name: (len(array), (array,)) for name, array in stored.arrays.items()})
+
+
+def digest_of(stored: StoredSet, contents: Mapping[str, tuple[int, Iterable[Array]]]) -> str:
+    """The digest of a data set whose arrays come in pieces, one after the other by name: (length, pieces) of each."""
     facts = (stored.name, stored.attributes, stored.data_type, stored.dims, stored.examples, stored.unique)
-    content = hashlib.sha256(repr(facts).encode())
-    for name in sorted(stored.arrays):
-        array = np.ascontiguousarray(stored.arrays[name]).astype(_type(stored, name), copy=False)
-        content.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        content.update(array.data)
-    return content.hexdigest()
+    found = hashlib.sha256(repr(facts).encode())
+    entries = contents["sparseIndex"][0] if "sparseIndex" in contents else 0
+    for name in sorted(contents):
+        length, pieces = contents[name]
+        kind = np.dtype(_type(stored.data_type, entries, name))
+        found.update(f"{name} {kind.str} {(length,)}".encode())
+        for piece in pieces:
+            found.update(np.ascontiguousarray(piece).astype(kind, copy=False).data)
+    return found.hexdigest()
 
 
 def _read_back(path: Path, sets: Sequence[StoredSet]) -> None:
@@ -93,7 +102,8 @@ def _write_set(file: netCDF4.Dataset, n: int, stored: StoredSet) -> None:
     for dimension, length in _lengths(stored).items():
         file.createDimension(f"{dimension}{n}", length)
     for name, array in stored.arrays.items():
-        variable = file.createVariable(f"{name}{n}", _type(stored, name), (f"{_axis(stored, name)}{n}",))
+        kind = _type(stored.data_type, len(stored.arrays.get("sparseIndex", ())), name)
+        variable = file.createVariable(f"{name}{n}", kind, (f"{_axis(stored, name)}{n}",))
         variable[:] = array
 
 
@@ -118,11 +128,11 @@ def _axis(stored: StoredSet, name: str) -> str:
     return {"data": "dataDim", "labels": "labelsDim"}.get(name, "sparseDataDim")
 
 
-def _type(stored: StoredSet, name: str) -> str:
+def _type(data_type: int, entries: int, name: str) -> str:
     if name in ("sparseData", "data"):
-        return _FILE_TYPES[stored.data_type]
+        return _FILE_TYPES[data_type]
     if name in ("dataWeight", "labels"):
         return "f4" if name == "dataWeight" else "u1"
-    if name in ("sparseStart", "sparseEnd") and len(stored.arrays["sparseIndex"]) >= 1 << 32:
+    if name in ("sparseStart", "sparseEnd") and entries >= 1 << 32:
         return "u8"
     return "u4"

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import h5py
 import numpy as np
@@ -175,6 +176,31 @@ class Hdf:
 
     def array(self, name: str, length: int, kinds: str) -> Array:
         """A one-dimensional variable of `length` numbers of the given numpy kinds, in the machine's byte order."""
+        variable, kind = self._vector(name, length, kinds)
+        self.budget.take(self.place(f"variable {name}"), 3 * length * kind.itemsize)
+        result = np.empty(length, kind.newbyteorder("="))
+        for low, high in self._slices(variable, name):
+            with self._reading(name):
+                result[low:high] = variable[low:high]
+        return result
+
+    def pieces(self, name: str, length: int, kinds: str) -> Iterator[tuple[int, Array]]:
+        """The same piece by piece: the number of a piece's first value, its values; nothing is kept."""
+        variable, kind = self._vector(name, length, kinds)
+        for low, high in self._slices(variable, name):
+            with self._reading(name):
+                piece: Array = variable[low:high].astype(kind.newbyteorder("="), copy=False)
+            yield low, piece
+
+    def some(self, name: str, length: int, kinds: str, low: int, high: int) -> Array:
+        """The values low..high-1 of such a variable."""
+        variable, kind = self._vector(name, length, kinds)
+        with self._reading(name):
+            found: Array = variable[low:high].astype(kind.newbyteorder("="), copy=False)
+        return found
+
+    def _vector(self, name: str, length: int, kinds: str) -> tuple[h5py.Dataset, np.dtype[Any]]:
+        """A variable of so many numbers of these kinds, and its type, its storage found harmless."""
         variable = self._dataset(name, "variable")
         part = f"variable {name}"
         with self._reading(name):
@@ -184,12 +210,7 @@ class Hdf:
         if shape != (length,):
             raise self.bad(part, f"of shape {shape}", f"of length {length}")
         self._check_storage(variable, name)
-        self.budget.take(self.place(part), 3 * length * kind.itemsize)
-        result = np.empty(length, kind.newbyteorder("="))
-        for low, high in self._slices(variable, name):
-            with self._reading(name):
-                result[low:high] = variable[low:high]
-        return result
+        return variable, kind
 
     def touch(self, name: str) -> None:
         """Read a variable piece by piece and forget it: what makes the library fall over does so here."""

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from nnlang.formulas import MAX_LOG
 from nnlang.runtime.block import Block, Slot
+from nnlang.runtime.collective import ALONE, Ranks
 from nnlang.runtime.philox import keep_units, uniform_entries
 
 
@@ -62,6 +63,45 @@ def leaf_sums(tree: Tree, values: Tensor, leaf: int) -> None:
         tree.add(values[whole * leaf :].sum(0))
 
 
+def leaf_stored(tree: Tree, values: Tensor, slot: Slot, first: int, last: int, leaf: int) -> None:
+    """Adds the sums of values that stand at the stored entries of units first..last-1, row by row and leaf by leaf."""
+    start, end = slot.span(first, last)
+    m = slot.m
+    count = -(-(last - first) // leaf)
+    where = (slot.flat[start:end] - first * m).div_(leaf * m, rounding_mode="floor").mul_(m).add_(slot.rows[start:end])
+    sums = torch.zeros(count * m, dtype=values.dtype).index_add_(0, where, values).view(count, m)
+    whole = (last - first) // leaf
+    if whole:
+        tree.add_all(sums[:whole])
+    if whole < count:
+        tree.add(sums[whole])
+
+
+def unit_sums(x: Tensor, leaf: int, out: Tensor) -> Tensor:
+    """The sum over the units of each row of x [rows, units], by leaves and one balanced tree."""
+    if x.shape[1] <= leaf:
+        return torch.sum(x, 1, out=out)
+    tree = Tree()
+    for part in torch.split(x, leaf, 1):
+        tree.add(part.sum(1))
+    return out.copy_(tree.total())
+
+
+def leaf_product(a: Tensor, b: Tensor, leaf: int, out: Tensor) -> Tensor:
+    """a @ b [rows, n], its terms summed leaf by leaf and by one balanced tree."""
+    tree = Tree()
+    for left, right in zip(torch.split(a, leaf, 1), torch.split(b, leaf, 0), strict=True):
+        tree.add(left.mm(right))
+    return out.copy_(tree.total())
+
+
+def leaf_softmax(x: Tensor, leaf: int, out: Tensor, ranks: Ranks = ALONE) -> Tensor:
+    """exp(x - max) / sum over the units of each row of x [rows, units], by leaves and one balanced tree."""
+    normaliser = Normaliser()
+    normaliser.add(x.t().contiguous(), leaf)
+    return torch.sub(x, normaliser.total(ranks)[:, None], out=out).exp_()
+
+
 FACTORS = 16  # (1 - a) multiplied before one logarithm: a product of 16 takes 2 ms where 16 log1p take 8 (7 M units)
 SMALLEST = 1e-37  # a product below it may have lost digits
 
@@ -114,13 +154,13 @@ class Normaliser:
             self._peaks.append(peak)
             self._sums.append(part.sub_(peak).exp_().sum(0))
 
-    def total(self) -> Tensor:
-        """log sum exp of every row [rows]."""
+    def total(self, ranks: Ranks = ALONE) -> Tensor:
+        """log sum exp of every row [rows], across ranks."""
         peaks = torch.stack(self._peaks)
-        highest = peaks.amax(0)
+        highest = ranks.max(peaks.amax(0))
         tree = Tree()
         tree.add_all(torch.stack(self._sums).mul_(peaks.sub_(highest).exp_()))
-        return tree.total().log_().add_(highest)
+        return ranks.sum(tree.total()).log_().add_(highest)
 
 
 def gather_sum(slot: Slot, w: Tensor, values: Tensor | None, out: Tensor) -> Tensor:
@@ -128,7 +168,7 @@ def gather_sum(slot: Slot, w: Tensor, values: Tensor | None, out: Tensor) -> Ten
     bags = functional.embedding_bag(
         slot.index, w, slot.bags, mode="sum", include_last_offset=True, per_sample_weights=values
     )
-    parts = bags.view(out.shape[0], -1, out.shape[1])
+    parts = bags.view(out.shape[0], -1, out.shape[1])  # a power of two of them
     while parts.shape[1] > 2:
         parts = parts[:, 0::2] + parts[:, 1::2]
     return torch.add(parts[:, 0], parts[:, 1], out=out) if parts.shape[1] == 2 else out.copy_(parts[:, 0])
@@ -151,7 +191,7 @@ def segment_sum(slot: Slot, delta: Tensor, values: Tensor | None, first: int, la
 
 def denoise(slot: Slot, block: Block, layer: int, rate: float) -> Tensor:
     """The values of a slot's entries after denoising: dropped at the rate, survivors scaled by 1 / (1 - rate)."""
-    keep = uniform_entries(block.seed, layer, block.epoch, slot.example, slot.index) >= rate
+    keep = uniform_entries(block.seed, layer, block.epoch, slot.example, slot.feature()) >= rate
     values = keep.to(block.dtype).mul_(1.0 / (1.0 - rate))
     return values if slot.values is None else values.mul_(slot.values)
 
@@ -165,12 +205,15 @@ def densify(slot: Slot, values: Tensor | None, out: Tensor) -> Tensor:
     return flat.index_add_(0, position, values).view_as(out)
 
 
-def keep_mask(block: Block, layer: int, rate: float, out: Tensor) -> Tensor:
-    """1 with probability 1 - rate, keyed by (seed, layer, step, example, unit)."""
-    return torch.ge(keep_units(block.seed, layer, block.step, block.ids, out.shape[1]), rate, out=out)
+def keep_mask(block: Block, layer: int, rate: float, out: Tensor, first: int = 0) -> Tensor:
+    """1 with probability 1 - rate, keyed by (seed, layer, step, example, unit); the first unit's number is `first`."""
+    return torch.ge(keep_units(block.seed, layer, block.step, block.ids, out.shape[1], first), rate, out=out)
 
 
-def clip_columns(w: Tensor, limit: float, axis: int) -> None:
-    """Rescales every vector of w along the axis to at most `limit` in length (WeightNorm)."""
-    length = w.mul(w).sum(axis, keepdim=True).sqrt_().clamp_min_(limit)
+def clip_columns(w: Tensor, limit: float, leaf: int, ranks: Ranks = ALONE) -> None:
+    """Rescales every column of w [in, out] to at most `limit` in length, across ranks (WeightNorm)."""
+    tree = Tree()
+    for part in torch.split(w, leaf, 0):
+        tree.add(part.mul(part).sum(0))
+    length = ranks.sum(tree.total()).sqrt_().clamp_min_(limit)
     w.mul_(length.reciprocal_().mul_(limit))

@@ -54,9 +54,12 @@ def uniform_entries(seed: int, layer: int, epoch: int, example: Tensor, feature:
     return torch.from_numpy(unit_interval(words[0]))
 
 
-def keep_units(seed: int, layer: int, step: int, examples: Tensor, units: int) -> Tensor:
-    """Uniform numbers keyed by (seed, layer, step, example, unit), float32 [examples, units]."""
-    groups = np.arange(-(-units // 4), dtype=np.uint64)
+def keep_units(seed: int, layer: int, step: int, examples: Tensor, units: int, first: int = 0) -> Tensor:
+    """Uniform numbers keyed by (seed, layer, step, example, unit) of units from `first` (a multiple of 4) on.
+
+    float32 [examples, units].
+    """
+    groups = np.arange(first // 4, -(-(first + units) // 4), dtype=np.uint64)
     rows = examples.numpy().astype(np.uint64)
     words = philox(seed, groups[None, :], rows[:, None], step, _stream(layer, 2))
     lanes = np.stack([unit_interval(w) for w in words], axis=-1).reshape(len(rows), -1)

@@ -43,7 +43,12 @@ class CpuSteps:
 
     def __init__(self, program: Program, brake: Brake) -> None:
         assert program.training is not None
-        self._program, self._training, self._brake = program, program.training, replace(brake)
+        self._program, self._training = program, program.training
+        self.go_on(brake)
+
+    def go_on(self, brake: Brake) -> None:
+        """From now on with another brake's state."""
+        self._brake = replace(brake)
 
     def launch(self, part: Batch, at: At) -> Wait:
         """Runs the step on a batch."""
@@ -74,10 +79,15 @@ class DeviceSteps:
         self._alpha = executor.module.SCALARS["step"].index("alpha")
         there = torch.zeros(0, dtype=torch.float64, device=self._device.torch)
         self._rates = there.new_zeros(GROUP + 1, 2)  # padded to 16 bytes
-        self._brake = there.new_tensor([brake.average, brake.batches, brake.left])
+        self._brake = there.new_zeros(3)
         self._outcomes = there.new_zeros(GROUP, 4)
         self._graphs: dict[object, torch.cuda.CUDAGraph] = {}
         self._ran: set[object] = set()
+        self.go_on(brake)
+
+    def go_on(self, brake: Brake) -> None:
+        """From now on with another brake's state."""
+        self._brake.copy_(self._brake.new_tensor([brake.average, brake.batches, brake.left]))
 
     @property
     def ahead(self) -> int:

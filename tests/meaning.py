@@ -7,7 +7,7 @@ from nnlang.definition import check
 from nnlang.diagnostics import Stop
 from nnlang.lower import lower
 from nnlang.network import Activation, ErrorFunction, Layer, LayerType, Network, Scheme, Training
-from nnlang.ops import dump
+from nnlang.dumping import dump
 from nnlang.runtime.scalars import of_network
 from nnlang.source import Source
 

@@ -26,6 +26,7 @@ FLOORS = {
     "nnlang.decode": 1,
     "nnlang.definition": 1,
     "nnlang.directives": 1,
+    "nnlang.dumping": 1,
     "nnlang.expressions": 1,
     "nnlang.formatter": 1,
     "nnlang.formulas": 1,
@@ -37,6 +38,7 @@ FLOORS = {
     "nnlang.notes": 1,
     "nnlang.ops": 1,
     "nnlang.parsing": 1,
+    "nnlang.placement": 1,
     "nnlang.preparing": 1,
     "nnlang.pasted": 1,
     "nnlang.quotes": 1,
@@ -70,6 +72,7 @@ FLOORS = {
     "nnlang.codegen": 4,
     "nnlang.compiler": 4,
     "nnlang.linting": 4,
+    "nnlang.planner": 4,
     # 5: numbers
     "nnlang.runtime": 5,
     # 6: many runs; editors

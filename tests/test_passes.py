@@ -251,7 +251,7 @@ sys.path.insert(0, sys.argv[1])
 from nnlang.compiler import compile_network
 from nnlang.lower import ENTRIES
 from nnlang.network import Training
-from nnlang.ops import dump
+from nnlang.dumping import dump
 from tests.networks import ALL
 for make in ALL:
     done = compile_network(make(), ENTRIES, 8, Training())

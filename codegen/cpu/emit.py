@@ -19,8 +19,12 @@ KERNELS = (
     "input_delta",
     "keep_mask",
     "leaf_log_sums",
+    "leaf_product",
+    "leaf_softmax",
+    "leaf_stored",
     "leaf_sums",
     "segment_sum",
+    "unit_sums",
 )
 
 HEADER = '''"""{title}
@@ -43,20 +47,20 @@ def {entry}(s, x, block):
 '''
 
 
-def emit(plans: Sequence[tuple[Plan, tuple[Op, ...], frozenset[int]]]) -> str:
+def emit(plans: Sequence[tuple[Plan, tuple[Op, ...], frozenset[int]]], *, exact: bool = False) -> str:
     """The module of some entry points: (plan, roots, states kept as [out, in]) each."""
     title = f"Entry points: {', '.join(plan.entry for plan, _, _ in plans)}."
-    text = "".join(_entry(*p) for p in plans)
+    text = "".join(_entry(*p, exact) for p in plans)
     names = [name for name in KERNELS if f"{name}(" in text]
     math = "import math\n\n" if "math." in text else ""
     imports = f"\nfrom nnlang.runtime.kernels import {', '.join(names)}\n" if names else ""
     return HEADER.format(title=title, imports=f"{math}import torch\n{imports}") + text
 
 
-def _entry(plan: Plan, roots: tuple[Op, ...], transposed: frozenset[int]) -> str:
+def _entry(plan: Plan, roots: tuple[Op, ...], transposed: frozenset[int], exact: bool) -> str:
     buffers = {b.op: b.name for b in plan.buffers if not b.name.endswith("_error")}
     errors = {b.op: b.name for b in plan.buffers if b.name.endswith("_error")}
-    scope = Scope(buffers, errors, transposed)
+    scope = Scope(buffers, errors, transposed, exact)
     by_launch: dict[int, list[Buffer]] = {}
     for b in plan.buffers:
         by_launch.setdefault(b.first, []).append(b)

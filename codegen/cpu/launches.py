@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from nnlang.codegen.cpu import walk
-from nnlang.codegen.cpu.operands import Scope, body, formula, indented, scalar, sparse, stages
-from nnlang.codegen.cpu.walk import gradient_product
+from nnlang.codegen.cpu.operands import Scope, across, body, formula, indented, ranks, scalar, sparse, stages
+from nnlang.codegen.cpu.walk import gradient_product, replicated
 from nnlang.codegen.expressions import Value
-from nnlang.codegen.grid import gather_leaf
+from nnlang.codegen.grid import gather_leaf, leaf
 from nnlang.codegen.plan import Launch
 from nnlang.expressions import Call, Var
 from nnlang.ops import (
+    BATCH,
     Assign,
     Clip,
     Denoise,
     Densify,
+    Gather,
     GatherSum,
     Keep,
     Matmul,
+    Own,
     Pointwise,
     Reduce,
     Scalar,
@@ -46,6 +49,12 @@ def _linear(scope: Scope, launch: Launch) -> list[str]:
     a = scope.text(op.a) + (".t()" if op.transpose_a else "")
     b = scope.text(op.b) + (".t()" if op.transpose_b else "")
     a, b = a.replace(".t().t()", ""), b.replace(".t().t()", "")
+    inner = op.a.type.axes[0 if op.transpose_a else 1]
+    if scope.exact and leaf(inner.total) < inner.total:
+        first = [f"leaf_product({a}, {b}, {leaf(inner.total)}, {dest})", *across(inner, dest)]
+        return [*first, *stages(scope, rest, dest, op.type)]
+    if inner.is_split:
+        return [f"torch.mm({a}, {b}, out={dest})", *across(inner, dest), *stages(scope, rest, dest, op.type)]
     match rest:
         case (Stage(Call("add", (Var("x0"), Var("x1"))), (State() as bias,)), *_):
             product, rest = f"torch.addmm({scope.text(bias)}, {a}, {b}, out={dest})", rest[1:]
@@ -59,9 +68,10 @@ def _gather_sum(scope: Scope, launch: Launch) -> list[str]:
     assert isinstance(op, GatherSum)
     slot, values = sparse(op.feed)
     dest = scope.buffers[op]
-    leaf = gather_leaf(op.feed.type.axes[1].size or 0)
-    first = f"gather_sum({slot}, {scope.text(op.w)}, {values}, {dest})  # in leaves of {leaf} features"
-    return [first, *stages(scope, op.epilogue, dest, op.type)]
+    axis = op.feed.type.axes[1]
+    call, size = f"gather_sum({slot}, {scope.text(op.w)}, {values}, {dest})", gather_leaf(axis.total)
+    first = f"{call}  # in leaves of {size} features"
+    return [first, *across(axis, dest), *stages(scope, op.epilogue, dest, op.type)]
 
 
 def _segment_sum(scope: Scope, launch: Launch) -> list[str]:
@@ -89,7 +99,8 @@ def _densify(scope: Scope, launch: Launch) -> list[str]:
 def _keep(scope: Scope, launch: Launch) -> list[str]:
     op = launch.op
     assert isinstance(op, Keep)
-    return [f"keep_mask(block, {op.seed}, {scope.text(op.rate)}, {scope.buffers[op]})"]
+    first = f", {axis.first}" if (axis := op.type.axes[1]).is_split else ""
+    return [f"keep_mask(block, {op.seed}, {scope.text(op.rate)}, {scope.buffers[op]}{first})"]
 
 
 def _pointwise(scope: Scope, launch: Launch) -> list[str]:
@@ -140,14 +151,33 @@ def _at(value: Value, columns: int | None) -> str:
 def _reduce(scope: Scope, launch: Launch) -> list[str]:
     op = launch.op
     assert isinstance(op, Reduce)
-    axis = op.x.type.axes.index(op.axis)
-    return [f"torch.{op.kind}({scope.text(op.x)}, {axis}, out={scope.buffers[op]})"]
+    dest, axis = scope.buffers[op], op.axis
+    if axis == BATCH:
+        summed = [f"block.replicas.sum({dest})"] if op.replicas > 1 else []
+        return [f"torch.{op.kind}({scope.text(op.x)}, {op.x.type.axes.index(axis)}, out={dest})", *summed]
+    return [f"unit_sums({scope.text(op.x)}, {leaf(axis.total)}, {dest})", *across(axis, dest)]
 
 
 def _softmax(scope: Scope, launch: Launch) -> list[str]:
     op = launch.op
     assert isinstance(op, Softmax)
-    return [f"torch.softmax({scope.text(op.x)}, 1, out={scope.buffers[op]})"]
+    axis = op.x.type.axes[1]
+    if leaf(axis.total) == axis.total:
+        return [f"torch.softmax({scope.text(op.x)}, 1, out={scope.buffers[op]})"]
+    return [f"leaf_softmax({scope.text(op.x)}, {leaf(axis.total)}, {scope.buffers[op]}{ranks(axis)})"]
+
+
+def _gather(scope: Scope, launch: Launch) -> list[str]:
+    op = launch.op
+    assert isinstance(op, Gather)
+    return [f"block.ranks.gather({scope.text(op.x)}, {scope.buffers[op]})"]
+
+
+def _own(scope: Scope, launch: Launch) -> list[str]:
+    op = launch.op
+    assert isinstance(op, Own)
+    axis = op.type.axes[1]
+    return [f"{scope.buffers[op]}.copy_({scope.text(op.x)}[:, {axis.first}:{axis.first + (axis.size or 0)}])"]
 
 
 def _assign(scope: Scope, launch: Launch) -> list[str]:
@@ -159,7 +189,8 @@ def _assign(scope: Scope, launch: Launch) -> list[str]:
 def _clip(scope: Scope, launch: Launch) -> list[str]:
     op = launch.op
     assert isinstance(op, Clip)
-    return [f"clip_columns({scope.text(op.state)}, {scope.text(op.limit)}, 0)"]
+    axis = op.state.type.axes[0]
+    return [f"clip_columns({scope.text(op.state)}, {scope.text(op.limit)}, {leaf(axis.total)}{ranks(axis)})"]
 
 
 def _names(scope: Scope, op: Update, suffix: str) -> tuple[list[str], dict[str, Value]]:
@@ -180,7 +211,8 @@ def _update(scope: Scope, launch: Launch) -> list[str]:
     assert isinstance(op, Update)
     views, names = _names(scope, op, "")
     gradient = scope.text(op.gradient) + (".t()" if _is_transposed(scope, op) else "")
-    return [*views, "g = block.tile(1, *w.shape)", f"g.copy_({gradient})", *body(op.body, names, "w.shape")]
+    fill = ["g = block.tile(1, *w.shape)", f"g.copy_({gradient})", *replicated(op)]
+    return [*views, *fill, *body(op.body, names, "w.shape")]
 
 
 def _reduce_update(scope: Scope, launch: Launch) -> list[str]:
@@ -189,7 +221,7 @@ def _reduce_update(scope: Scope, launch: Launch) -> list[str]:
     assert isinstance(op, Update) and isinstance(op.gradient, Reduce)
     views, names = _names(scope, op, "")
     total = f"torch.sum({scope.text(op.gradient.x)}, 0, out=g)"
-    return [*views, "g = block.tile(1, *w.shape)", total, *body(op.body, names, "w.shape")]
+    return [*views, "g = block.tile(1, *w.shape)", total, *replicated(op), *body(op.body, names, "w.shape")]
 
 
 def _is_transposed(scope: Scope, op: Update) -> bool:
@@ -206,12 +238,12 @@ def _fused_update(scope: Scope, launch: Launch) -> list[str]:
     rest = op.body
     if isinstance(gradient, SegmentSum):
         slot, values = sparse(gradient.feed)
-        lines = [f"g = segment_sum({slot}, {scope.text(gradient.delta)}, {values}, first, last)"]
+        lines = [f"g = segment_sum({slot}, {scope.text(gradient.delta)}, {values}, first, last)", *replicated(op)]
     else:
         assert isinstance(gradient, Matmul)
         left, right = scope.text(gradient.a), scope.text(gradient.b)
         left, right = (right, left) if _is_transposed(scope, op) else (left, right)
-        start, rest = gradient_product(op.body, names, f"{left}[:, first:last].t()", right, "w")
+        start, rest = gradient_product(op, names, f"{left}[:, first:last].t()", right, "w")
         lines = ["g = block.tile(1, *w.shape)", *start]
     axes = op.states[0].type.axes
     rows = axes[1 if _is_transposed(scope, op) else 0].size or 0
@@ -236,6 +268,8 @@ LAUNCHES: Mapping[str, Callable[[Scope, Launch], list[str]]] = {
     "stored": _stored,
     "reduce": _reduce,
     "softmax": _softmax,
+    "gather": _gather,
+    "own": _own,
     "assign": _assign,
     "clip": _clip,
     "update": _update,

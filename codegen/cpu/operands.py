@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nnlang.codegen.expressions import Printer, Value
 from nnlang.expressions import Expr
-from nnlang.ops import BATCH, Denoise, Feed, Leaf, Op, Part, Scalar, Stage, State, Type, View, Walk
+from nnlang.ops import BATCH, Axis, Denoise, Feed, Leaf, Op, Part, Scalar, Stage, State, Type, View, Walk
 
 INDENT = "    "
 
@@ -19,6 +19,7 @@ class Scope:
     buffers: Mapping[Op, str]
     errors: Mapping[Op, str]
     transposed: frozenset[int]
+    exact: bool = False  # sums over units in leaves everywhere
 
     def text(self, op: Op) -> str:
         """The text of an operand as a whole tensor, logical shape."""
@@ -90,6 +91,16 @@ def stages(scope: Scope, epilogue: Sequence[Stage], dest: str, type: Type) -> li
         names |= {f"x{i + 1}": scope.value(x, type) for i, x in enumerate(stage.args)}
         lines += formula(stage.expr, names, dest, f"{dest}.shape")
     return lines
+
+
+def across(axis: Axis, dest: str) -> list[str]:
+    """The statement that completes a sum over an axis, where that is split over ranks."""
+    return [f"block.ranks.sum({dest})"] if axis.is_split else []
+
+
+def ranks(axis: Axis) -> str:
+    """The last argument of a kernel that sums over an axis: the ranks that it is split over."""
+    return ", block.ranks" if axis.is_split else ""
 
 
 def formula(e: Expr, names: Mapping[str, Value], dest: str, shape: str, first_tile: int = 2) -> list[str]:

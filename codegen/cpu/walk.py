@@ -6,13 +6,13 @@ shape that CPU GEMMs are fastest at (12 to 20% over rows x units, 27,278 x 128, 
 
 from __future__ import annotations
 
-from nnlang.codegen.cpu.operands import Scope, body, formula, indented, sparse, stages, walked
+from nnlang.codegen.cpu.operands import Scope, across, body, formula, indented, ranks, sparse, stages, walked
 from nnlang.codegen.expressions import Value, python
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
 from nnlang.expressions import ONE, ZERO, Call, Const, Expr, Var, call, variables
 from nnlang.formulas import MAX_LOG
-from nnlang.ops import Leaf, Op, Pointwise, Scalar, Stage, State, Stored, Update, Walk
+from nnlang.ops import Axis, Leaf, Op, Pointwise, Scalar, Stage, State, Stored, Update, Walk
 
 SKELETON = """
     {h_t} = {h}.t().contiguous()
@@ -35,7 +35,7 @@ FIRST_WALK = """
 {logits}
 {gather}
         normaliser.add(a, {leaf})
-    log_total = normaliser.total()
+    log_total = normaliser.total({ranks})
 {mass}
 """
 
@@ -44,13 +44,14 @@ def emit(scope: Scope, launch: Launch) -> str:
     """The text of a walk."""
     op = launch.op
     assert isinstance(op, Walk)
-    n = op.w.type.axes[1].size or 0
+    axis = op.w.type.axes[1]
+    n, units = axis.size or 0, leaf(axis.total)
     holes = {
         "h": scope.text(op.h),
         "h_t": f"ht{launch.number}",
         "n": n,
         "chunk": min(launch.chunk, n),
-        "leaf": leaf(n),
+        "leaf": units,
         "w": f"s{walked(op)}",
         "logits": indented(_logits(scope, op, launch.number), 2),
     }
@@ -60,26 +61,47 @@ def emit(scope: Scope, launch: Launch) -> str:
     text = SKELETON.format(
         **holes,
         before=(_first_walk(scope, op, holes) if op.softmax else "") + indented(_before(op, dest, error)) + "\n",
-        loss=indented([*_softmax(op), *_loss(scope, op, leaf(n), error)], 2),
-        back=indented([f"input_delta(back, a, w, {leaf(n)})  # before w changes"] if dest else [], 2),
+        loss=indented([*_softmax(op), *_loss(scope, op, units, error)], 2),
+        back=indented(_back(axis, dest, units) if dest else [], 2),
         updates=indented(updates, 2),
         after=indented(_after(scope, op, dest, error)),
     )
     return "\n".join(line for line in text.splitlines() if line.strip())
 
 
+def _back(axis: Axis, dest: str, units: int) -> list[str]:
+    """The input delta's leaves; across ranks its sum is under way while the last chunk's weights are updated."""
+    lines = [f"input_delta(back, a, w, {units})  # before w changes"]
+    if axis.is_split:
+        total = [f"{dest}.copy_(back.total())", f"arrived = block.ranks.start_sum({dest})"]
+        lines += [f"if last == {axis.size}:", *(f"    {line}" for line in total)]
+    return lines
+
+
 def _before(op: Walk, dest: str, error: str) -> list[str]:
     found = ["back = Tree()"] if dest else []
-    if error:
-        found += ["errors = Tree()", f"{error}.zero_()"]
-    return found
+    return [*found, *(f"{name} = Tree()" for name in _error_trees(op, error))]
+
+
+def _error_trees(op: Walk, error: str) -> list[str]:
+    """The sums that make up each row's error: of what stored entries add, of all units as if nothing were stored."""
+    if not error:
+        return []
+    return ["entries"] * isinstance(op.value, Stored) + ["errors"] * (_absent(op.value) != ZERO)
 
 
 def _after(scope: Scope, op: Walk, dest: str, error: str) -> list[str]:
-    lines = [f"{error}.add_(errors.total())"] if error and _absent(op.value) != ZERO else []
+    axis, trees = op.w.type.axes[1], _error_trees(op, error)
+    lines = []
+    if axis.is_split and trees:
+        lines = [f"sums = block.ranks.sum(torch.stack(({', '.join(f'{t}.total()' for t in trees)},)))"]
+        lines += [f"{error}.copy_(sums[0])", *(f"{error}.add_(sums[{i}])" for i in range(1, len(trees)))]
+    elif trees:
+        lines = [f"{error}.copy_({trees[0]}.total())", *(f"{error}.add_({t}.total())" for t in trees[1:])]
     if not dest:
         return lines
-    return [*lines, f"{dest}.copy_(back.total())", *stages(scope, op.epilogue, dest, op.type)]
+    arrival = "arrived()" if axis.is_split else f"{dest}.copy_(back.total())"
+    return [*lines, arrival, *stages(scope, op.epilogue, dest, op.type)]
 
 
 def _logits(scope: Scope, op: Walk, number: int) -> list[str]:
@@ -107,12 +129,13 @@ def _first_walk(scope: Scope, op: Walk, holes: dict[str, object]) -> str:
         mass += ["at = torch.exp(torch.cat(logit).sub_(log_total[rows]))"]
     names = {f"x{i}": scope.entry(x) for i, x in enumerate(op.mass.args)} | {"t": Value(f"{slot}.by_unit()", "full")}
     mass += ["c = torch.empty(len(rows), dtype=block.dtype)", *formula(op.mass.stored, names, "c", "c.shape")]
-    mass += ["mass = torch.zeros(m, dtype=block.dtype).index_add_(0, rows, c)"]
+    axis, units = op.w.type.axes[1], holes["leaf"]
+    mass += ["masses = Tree()", f"leaf_stored(masses, c, {slot}, 0, {axis.size}, {units})", "mass = masses.total()"]
+    mass += across(axis, "mass")
     comment = " and the logits of the stored entries" if reads_a else ""
-    return (
-        FIRST_WALK.format(**holes, gather=indented(gather, 2), mass=indented(mass), mass_comment=comment).lstrip("\n")
-        + "\n"
-    )
+    more = {"ranks": ranks(axis).removeprefix(", "), "mass_comment": comment}
+    text = FIRST_WALK.format(**holes, **more, gather=indented(gather, 2), mass=indented(mass))
+    return text.lstrip("\n") + "\n"
 
 
 def _softmax(op: Walk) -> list[str]:
@@ -149,7 +172,7 @@ def _sparse_loss(scope: Scope, op: Walk, delta: Stored, leaf_units: int, error: 
             lines += _absent_error(scope, op.value, leaf_units)
         correction = call("sub", op.value.stored, op.value.absent)
         lines += ["et = torch.empty_like(at)", *formula(correction, _entries(scope, op.value), "et", "et.shape")]
-        lines += [f"{error}.index_add_(0, rows, et)"]
+        lines += [f"leaf_stored(entries, et, {slot}, first, last, {leaf_units})"]
     lines += ["dt = torch.empty_like(at)", *formula(delta.stored, _entries(scope, delta), "dt", "dt.shape")]
     names = {f"x{i}": scope.tile(x) for i, x in enumerate(delta.args)}
     lines += formula(delta.absent, names, "a", "a.shape")
@@ -193,15 +216,23 @@ def _update(scope: Scope, op: Op, h: str) -> list[str]:
         names[name] = Value(scope.text(s), "scalar")
     names["g"] = Value("g", "full")
     if op.gradient.name == "db":
-        return [*views, "g = a.sum(1)", *body(op.body, names, "g.shape")]
-    start, rest = gradient_product(op.body, names, "a", h, "w")
+        return [*views, "g = a.sum(1)", *replicated(op), *body(op.body, names, "g.shape")]
+    start, rest = gradient_product(op, names, "a", h, "w")
     return [*views, "g = block.tile(1, *w.shape)", *start, *body(rest, names, "w.shape")]
 
 
+def replicated(op: Update) -> list[str]:
+    """The statement that completes a gradient, where the rows of a batch are dealt out over replicas."""
+    return ["block.replicas.sum(g)"] if op.replicas > 1 else []
+
+
 def gradient_product(
-    steps: tuple[tuple[str, Expr], ...], names: dict[str, Value], left: str, right: str, w: str
+    op: Update, names: dict[str, Value], left: str, right: str, w: str
 ) -> tuple[list[str], tuple[tuple[str, Expr], ...]]:
     """g = left @ right, with the mean and L2 of the first assignment riding on the product where they stand there."""
+    steps = op.body
+    if op.replicas > 1:
+        return [f"torch.mm({left}, {right}, out=g)", *replicated(op)], steps
     first = steps[0][1] if steps else Const(0.0)
     match first:
         case Call("add", (Call("mul", (s, Var("g"))), Call("mul", (d, Var("w"))))) if "inv" in variables(

@@ -133,6 +133,32 @@ Delimiter = Annotated[
 Least = Annotated[
     float | None, typer.Option("--min-value", metavar="X", help="Leave out entries with a smaller value.")
 ]
+Devices = Annotated[
+    int | None, typer.Option("--devices", metavar="N", help="How many devices (on CPUs: processes) share the work [1].")
+]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="The same bits on 1, 2, 4 and 8 devices, where they are of one kind.")
+]
+Parallel = Annotated[
+    str | None,
+    typer.Option(
+        "--parallel",
+        metavar="TEXT",
+        help="How to share: auto, model, data, data=2, or by layer, such as Output=split,Hidden=whole [auto].",
+    ),
+]
+GpuMemory = Annotated[
+    str | None, typer.Option("--gpu-memory", metavar="SIZE", help="Memory of one device, such as 24GB or 80GiB.")
+]
+SyncEvery = Annotated[
+    int | None,
+    typer.Option("--sync-every", metavar="K", help="Average the devices' models every K batches, for slow links."),
+]
+Asynchronous = Annotated[
+    bool,
+    typer.Option("--asynchronous", help="Processes of one CPU machine update shared weights without waiting."),
+]
+Lbfgs = Annotated[bool, typer.Option("--lbfgs", help="L-BFGS over all data at once, in place of batches.")]
 
 _EXAMPLES, _DENSITY = 100_000, 0.005  # of data sets that are only named: like MovieLens 20M; only costs depend on them
 

@@ -1,7 +1,7 @@
 """The catalogue of every diagnostic: one file a family, rows of `Code`; codes are never reused.
 
 NN1 syntax, NN2 keys and values, NN3 names and topology, NN4 shapes and data, NN5 advice, NN6 compatibility with DSSTNE,
-NN7 running (usage, files, memory, devices, divergence).
+NN7 running (usage, files, memory, devices, divergence), NN8 running on several devices.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ def catalogue() -> MappingProxyType[str, Code]:
         keys,
         model,
         names,
+        ranks,
         reporting,
         shapes,
         sweeping,
@@ -49,6 +50,7 @@ def catalogue() -> MappingProxyType[str, Code]:
         sweeping,
         sweeps,
         reporting,
+        ranks,
     )
     rows = [row for family in families for row in vars(family).values() if isinstance(row, Code)]
     found = {row.code: row for row in sorted(rows, key=lambda row: row.code)}
