@@ -14,9 +14,10 @@ from nnlang.codegen.pipeline import Options
 from nnlang.codegen.plan import Plan
 from nnlang.dumping import dump
 from nnlang.lower import Lowered, Ranking, Structure, lower
-from nnlang.network import Footprint, Network, Training
+from nnlang.network import Footprint, Kind, Network, Training
 from nnlang.ops import Axis, Type
 from nnlang.passes import Optimised, optimise
+from nnlang.passes.exact import exact_formulas
 from nnlang.passes.shard import Sharding, shard, sparse_axes
 from nnlang.placement import ALONE, Placement
 from nnlang.verify import verify
@@ -69,12 +70,16 @@ def compile_network(
 
 
 def splittable(network: Network, ranks: int, *, exact: bool = False) -> frozenset[int]:
-    """The layers whose units can be split over so many ranks; exact: for the bits of one rank."""
-    return frozenset(
-        layer.index
-        for layer in network.layers
-        if ranks > 1 and parts(layer.units, ranks) is not None and (not exact or is_exact(layer.units, ranks))
-    )
+    """The layers whose units can be split over so many ranks; exact: for the bits of one rank.
+
+    On one rank an output's sums over its sources are not made in leaves, but where those are sparse rows.
+    """
+    found = [layer for layer in network.layers if ranks > 1 and parts(layer.units, ranks) is not None]
+    if exact:
+        sources = {w.source for w in network.weights if network.layers[w.target].kind is Kind.OUTPUT}
+        sources -= {layer.index for layer in network.inputs if (facts := network.facts(layer)) and facts.sparse}
+        found = [layer for layer in found if is_exact(layer.units, ranks) and layer.index not in sources]
+    return frozenset(layer.index for layer in found)
 
 
 def linked(network: Network) -> list[frozenset[int]]:
@@ -93,6 +98,8 @@ def linked(network: Network) -> list[frozenset[int]]:
 
 def _sharded(low: Lowered, network: Network, placement: Placement, rank: int) -> Lowered:
     """What one rank of a placement runs of an entry point, and the tables of what it holds."""
+    if placement.exact:
+        low.roots = exact_formulas(low.roots, low.pool)
     if placement.ranks == 1:
         return low
     assert placement.split <= splittable(network, placement.model, exact=placement.exact)

@@ -87,18 +87,25 @@ def unit_sums(x: Tensor, leaf: int, out: Tensor) -> Tensor:
     return out.copy_(tree.total())
 
 
-def leaf_product(a: Tensor, b: Tensor, leaf: int, out: Tensor) -> Tensor:
-    """a @ b [rows, n], its terms summed leaf by leaf and by one balanced tree."""
-    tree = Tree()
-    for left, right in zip(torch.split(a, leaf, 1), torch.split(b, leaf, 0), strict=True):
-        tree.add(left.mm(right))
-    return out.copy_(tree.total())
+def leaf_product(a: Tensor, b: Tensor, leaves: tuple[int, int, int], out: Tensor) -> Tensor:
+    """a @ b in blocks of a leaf of rows and a leaf of columns, their terms by leaves and one balanced tree.
+
+    leaves: of rows, of terms, of columns. All products have the shapes of whole leaves, wherever the axes are cut.
+    """
+    rows, terms, columns = leaves
+    for top, left in zip(torch.split(out, rows, 0), torch.split(a, rows, 0), strict=True):
+        for block, right in zip(torch.split(top, columns, 1), torch.split(b, columns, 1), strict=True):
+            tree = Tree()
+            for x, y in zip(torch.split(left, terms, 1), torch.split(right, terms, 0), strict=True):
+                tree.add(x.mm(y))
+            block.copy_(tree.total())
+    return out
 
 
 def leaf_softmax(x: Tensor, leaf: int, out: Tensor, ranks: Ranks = ALONE) -> Tensor:
     """exp(x - max) / sum over the units of each row of x [rows, units], by leaves and one balanced tree."""
     normaliser = Normaliser()
-    normaliser.add(x.t().contiguous(), leaf)
+    normaliser.add(x.t().clone(memory_format=torch.contiguous_format), leaf)  # a copy, also where x has one column
     return torch.sub(x, normaliser.total(ranks)[:, None], out=out).exp_()
 
 
@@ -128,6 +135,8 @@ def _logs(a: Tensor) -> Tensor:
 def _logs_of_products(parts: Tensor) -> Tensor:
     """The sums of log(1 - parts) over axis 1 of [leaves, 16, n, rows]."""
     product = 1 - parts[:, 0]
+    if not parts.shape[-1]:
+        return product
     for k in range(1, FACTORS):
         product.addcmul_(product, parts[:, k], value=-1)
     lowest = product.amin((1, 2)).tolist()
@@ -165,6 +174,8 @@ class Normaliser:
 
 def gather_sum(slot: Slot, w: Tensor, values: Tensor | None, out: Tensor) -> Tensor:
     """The sum of the rows of w that each sparse row stores [rows, n], by the slot's leaves of features and one tree."""
+    if not slot.m:  # of a batch whose rows are dealt out, some rank may have none
+        return out
     bags = functional.embedding_bag(
         slot.index, w, slot.bags, mode="sum", include_last_offset=True, per_sample_weights=values
     )

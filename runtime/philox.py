@@ -55,15 +55,12 @@ def uniform_entries(seed: int, layer: int, epoch: int, example: Tensor, feature:
 
 
 def keep_units(seed: int, layer: int, step: int, examples: Tensor, units: int, first: int = 0) -> Tensor:
-    """Uniform numbers keyed by (seed, layer, step, example, unit) of units from `first` (a multiple of 4) on.
-
-    float32 [examples, units].
-    """
+    """Uniform numbers keyed by (seed, layer, step, example, unit) of units from `first` on: float32 [examples, units]."""
     groups = np.arange(first // 4, -(-(first + units) // 4), dtype=np.uint64)
     rows = examples.numpy().astype(np.uint64)
     words = philox(seed, groups[None, :], rows[:, None], step, _stream(layer, 2))
-    lanes = np.stack([unit_interval(w) for w in words], axis=-1).reshape(len(rows), -1)
-    return torch.from_numpy(np.ascontiguousarray(lanes[:, :units]))
+    lanes = np.stack([unit_interval(w) for w in words], axis=-1).reshape(len(rows), 4 * len(groups))
+    return torch.from_numpy(np.ascontiguousarray(lanes[:, first % 4 : first % 4 + units]))
 
 
 def _stream(layer: int, purpose: int) -> int:

@@ -1,27 +1,43 @@
-"""Ranks that are threads of this process: N programs of a placement run side by side, so that a case costs no start-up."""
+"""Ranks that are threads of this process: N programs run side by side, so that a case costs no start-up."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nnlang.codegen import grid
-from nnlang.runtime.collective import tree_sum
+from nnlang.placement import Placement
+from nnlang.runtime.collective import ALONE, tree_sum
+from nnlang.runtime.mesh import Mesh
 
 T = TypeVar("T")
 
 
 class Meeting:
-    """Where threads meet to exchange tensors."""
+    """Where threads meet to exchange tensors. turn: what they hold while they compute, where one at a time may."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, turn: threading.Lock | None = None) -> None:
         self.barrier = threading.Barrier(size, timeout=60)
+        self._turn = turn
         self.held: list[Tensor] = [torch.empty(0)] * size
+        self.said: list[Any] = [None] * size
+
+    def wait(self) -> None:
+        """Waits for the others, who compute meanwhile."""
+        if self._turn is None:
+            self.barrier.wait()
+            return
+        self._turn.release()
+        try:
+            self.barrier.wait()
+        finally:
+            self._turn.acquire()
 
 
 class Thread:
@@ -33,9 +49,9 @@ class Thread:
 
     def _exchange(self, x: Tensor) -> list[Tensor]:
         self._meeting.held[self.rank] = x.clone()
-        self._meeting.barrier.wait()
+        self._meeting.wait()
         found = [t.clone() for t in self._meeting.held]
-        self._meeting.barrier.wait()
+        self._meeting.wait()
         return found
 
     def sum(self, x: Tensor) -> Tensor:
@@ -58,21 +74,83 @@ class Thread:
         return torch.cat(self._exchange(x), 1, out=out)
 
 
+class ThreadMesh(Mesh):
+    """The ranks of a placement as threads of this process."""
+
+    @classmethod
+    def of(cls, placement: Placement, rank: int, meetings: Meetings) -> ThreadMesh:
+        """One rank's."""
+        d, m = placement.data_rank(rank), placement.model_rank(rank)
+        model = Thread(meetings.rows[d], m, placement.model) if placement.model > 1 else ALONE
+        data = Thread(meetings.columns[m], d, placement.data) if placement.data > 1 else ALONE
+        made = cls(rank, placement.ranks, placement, model, data)
+        object.__setattr__(made, "all", meetings.all)
+        return made
+
+    def everyone(self, value: Any) -> list[Any]:
+        meeting: Meeting = self.__dict__["all"]
+        meeting.said[self.rank] = value
+        meeting.wait()
+        found = list(meeting.said)
+        meeting.wait()
+        return found
+
+    def share(self, value: Any = None) -> Any:
+        return self.everyone(value)[0]
+
+    def collect(self, x: Tensor, dim: int, parts: Sequence[tuple[int, int]]) -> NDArray[Any] | None:
+        found = self.everyone(x)[: len(parts)]
+        return torch.cat(found, dim).numpy() if self.is_first else None
+
+
+class Meetings:
+    """All that the ranks of a placement meet at."""
+
+    def __init__(self, placement: Placement, turn: threading.Lock | None = None) -> None:
+        self.all = Meeting(placement.ranks, turn)
+        self.rows = [Meeting(placement.model, turn) for _ in range(placement.data)]
+        self.columns = [Meeting(placement.data, turn) for _ in range(placement.model)]
+
+    def abort(self) -> None:
+        for meeting in (self.all, *self.rows, *self.columns):
+            meeting.barrier.abort()
+
+
+def meshed(placement: Placement, work: Callable[[Mesh], T], *, in_turn: bool = False) -> list[T]:
+    """What the ranks of a placement give, by rank; the first failure is raised.
+
+    in_turn: one rank computes at a time, until it waits for others: Triton's interpreter knows one thread alone.
+    """
+    turn = threading.Lock()
+    meetings = Meetings(placement, turn if in_turn else None)
+
+    def one(rank: int) -> T:
+        mesh = ThreadMesh.of(placement, rank, meetings)
+        if not in_turn:
+            return work(mesh)
+        with turn:
+            return work(mesh)
+
+    return _run(placement.ranks, one, meetings.abort)
+
+
 def together(size: int, work: Callable[[int, Thread], T]) -> list[T]:
     """What the ranks give, by rank; the first failure is raised."""
     meeting = Meeting(size)
+    return _run(size, lambda rank: work(rank, Thread(meeting, rank, size)), meeting.barrier.abort)
 
+
+def _run(size: int, work: Callable[[int], T], abort: Callable[[], None]) -> list[T]:
     def run(rank: int) -> T:
         try:
-            return work(rank, Thread(meeting, rank, size))
+            return work(rank)
         except BaseException:
-            meeting.barrier.abort()
+            abort()
             raise
 
     with ThreadPoolExecutor(size) as pool:
         futures = [pool.submit(run, rank) for rank in range(size)]
-        failures = [f.exception() for f in futures]
-        real = [e for e in failures if e is not None and not isinstance(e, threading.BrokenBarrierError)]
-        for error in [*real, *(e for e in failures if e is not None)]:
-            raise error
+        failures = [e for f in futures if (e := f.exception()) is not None]
+    for error in sorted(failures, key=lambda e: isinstance(e, threading.BrokenBarrierError)):
+        raise error
     return [f.result() for f in futures]

@@ -14,6 +14,7 @@ from nnlang.expressions import Call, Var
 from nnlang.ops import (
     BATCH,
     Assign,
+    Axis,
     Clip,
     Denoise,
     Densify,
@@ -50,8 +51,9 @@ def _linear(scope: Scope, launch: Launch) -> list[str]:
     b = scope.text(op.b) + (".t()" if op.transpose_b else "")
     a, b = a.replace(".t().t()", ""), b.replace(".t().t()", "")
     inner = op.a.type.axes[0 if op.transpose_a else 1]
-    if scope.exact and leaf(inner.total) < inner.total:
-        first = [f"leaf_product({a}, {b}, {leaf(inner.total)}, {dest})", *across(inner, dest)]
+    rows, columns = op.type.axes
+    if scope.exact and any(_is_cut(axis) for axis in (rows, inner, columns)):
+        first = [f"leaf_product({a}, {b}, {_leaves(rows, inner, columns)}, {dest})", *across(inner, dest)]
         return [*first, *stages(scope, rest, dest, op.type)]
     if inner.is_split:
         return [f"torch.mm({a}, {b}, out={dest})", *across(inner, dest), *stages(scope, rest, dest, op.type)]
@@ -61,6 +63,15 @@ def _linear(scope: Scope, launch: Launch) -> list[str]:
         case _:
             product = f"torch.mm({a}, {b}, out={dest})"
     return [product, *stages(scope, rest, dest, op.type)]
+
+
+def _is_cut(axis: Axis) -> bool:
+    """Whether an axis has several leaves."""
+    return leaf(axis.total) < axis.total
+
+
+def _leaves(*axes: Axis) -> str:
+    return f"({', '.join('m' if axis == BATCH else str(leaf(axis.total)) for axis in axes)})"
 
 
 def _gather_sum(scope: Scope, launch: Launch) -> list[str]:
@@ -234,8 +245,9 @@ def _fused_update(scope: Scope, launch: Launch) -> list[str]:
     op = launch.op
     assert isinstance(op, Update)
     views, names = _names(scope, op, "[first:last]")
-    gradient = op.gradient
-    rest = op.body
+    gradient, rest, chunk = op.gradient, op.body, launch.chunk
+    axes = op.states[0].type.axes
+    rows, columns = reversed(axes) if _is_transposed(scope, op) else axes
     if isinstance(gradient, SegmentSum):
         slot, values = sparse(gradient.feed)
         lines = [f"g = segment_sum({slot}, {scope.text(gradient.delta)}, {values}, first, last)", *replicated(op)]
@@ -243,13 +255,16 @@ def _fused_update(scope: Scope, launch: Launch) -> list[str]:
         assert isinstance(gradient, Matmul)
         left, right = scope.text(gradient.a), scope.text(gradient.b)
         left, right = (right, left) if _is_transposed(scope, op) else (left, right)
-        start, rest = gradient_product(op, names, f"{left}[:, first:last].t()", right, "w")
+        left = f"{left}[:, first:last].t()"
+        if scope.exact and any(_is_cut(axis) for axis in axes):
+            chunk = leaf(rows.total)
+            start = [f"leaf_product({left}, {right}, {_leaves(rows, BATCH, columns)}, g)"]
+        else:
+            start, rest = gradient_product(op, names, left, right, "w")
         lines = ["g = block.tile(1, *w.shape)", *start]
-    axes = op.states[0].type.axes
-    rows = axes[1 if _is_transposed(scope, op) else 0].size or 0
     text = UPDATE.format(
-        rows=rows,
-        chunk=min(rows, launch.chunk),
+        rows=rows.size,
+        chunk=min(rows.size or 0, chunk),
         views=indented(views, 2),
         gradient=indented(lines, 2),
         body=indented(body(rest, names, "w.shape"), 2),

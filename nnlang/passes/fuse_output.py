@@ -69,6 +69,9 @@ def _ranked(roots: tuple[Op, ...], pool: Pool, declined: list[str]) -> tuple[Op,
 
     def rule(op: Op, counts: Mapping[Op, int], pool: Pool) -> Op | None:
         match op:
+            case Top(x=Matmul(a=a) | Softmax(x=Matmul(a=a)), fused=False) if a.type.axes[1].is_split:
+                declined.append("fuse-output: what is ranked is a sum over ranks, its scores exist in full")
+                return None
             case Top(x=Matmul() as x, fused=False) if counts[x] == 1:
                 return pool.make(replace(op, fused=True))
             case Top(x=Softmax(x=Matmul() as x) as a, fused=False) if counts[a] == counts[x] == 1:
@@ -138,6 +141,8 @@ def _legal(
         return None, "its loss needs another full matrix (dropout on the output)"
     if isinstance(a, Softmax) and not (mass and isinstance(mass.x, Stored) and mass.x.absent == ZERO):
         return None, "SoftMax with this error function or dense targets needs whole rows twice"
+    if w.type.axes[0].is_split:
+        return None, "what it reads is split over ranks"
     if isinstance(h, Densify):
         return None, "its matrix is laid out for the sparse input that it reads"
     extra = [x for s in logits.epilogue for x in s.args if len(x.type.axes) == 2]
