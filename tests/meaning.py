@@ -5,9 +5,9 @@ from __future__ import annotations
 from nnlang.compiler import structure
 from nnlang.definition import check
 from nnlang.diagnostics import Stop
+from nnlang.dumping import dump
 from nnlang.lower import lower
 from nnlang.network import Activation, ErrorFunction, Layer, LayerType, Network, Scheme, Training
-from nnlang.dumping import dump
 from nnlang.runtime.scalars import of_network
 from nnlang.source import Source
 

@@ -9,9 +9,9 @@ import pytest
 from nnlang.codes import training as codes
 from nnlang.compiler import without_updates
 from nnlang.diagnostics import USAGE, Stop
+from nnlang.dumping import dump
 from nnlang.lower import ENTRIES, Lowered, StateInfo, Structure, lower, states_of
 from nnlang.network import Activation, ErrorFunction, LayerType, Loss, Network, Optimizer
-from nnlang.dumping import dump
 from nnlang.ops import Assign, Clip, Denoise, Keep, Matmul, Op, Reduce, Result, Softmax, Update, topological
 from nnlang.verify import verify
 from tests import networks

@@ -134,6 +134,7 @@ def _replicated(roots: tuple[Op, ...], pool: Pool, replicas: int) -> tuple[Op, .
             case Pointwise(args=args) if args and BATCH not in op.type.axes and partial.intersection(args):
                 partial.add(op)
             case Update(gradient=gradient) if gradient in partial:
+                assert isinstance(fresh, Update)
                 fresh = pool.make(replace(fresh, replicas=replicas))
         done[op] = fresh
     return tuple(done[r] for r in roots)
