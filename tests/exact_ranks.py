@@ -1,7 +1,7 @@
 """`python -m tests.exact_ranks FOLDER SIZE all|some`: networks with every error function, trained by SIZE ranks.
 
-The first rank writes a line a case into FOLDER/SIZE.txt: its name, the layers that were split, the sha256 of weights and
-optimiser states, the error of the last epoch. One rank has two threads, others one.
+The first rank writes a line a case into FOLDER/SIZE.txt: its name, the layers that were split, the sha256 of weights
+and optimiser states, the error of the last epoch. One rank has two threads, others one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nnlang.compiler import linked, splittable
+from nnlang.codegen.pipeline import Options
+from nnlang.compiler import linked, planned, splittable
 from nnlang.network import Activation, ErrorFunction, Kind, Loss, Network, Optimizer, Training
 from nnlang.placement import Placement
 from nnlang.runtime import launch
@@ -95,6 +96,13 @@ def placement(network: Network, ranks: int) -> Placement:
     return Placement(ranks, split=split, exact=True)
 
 
+def planned_bytes(network: Network, settings: Training, mesh: Mesh) -> int:
+    """What this rank is to send in the whole training."""
+    rows = [min(BATCH, EXAMPLES - first) for first in range(0, EXAMPLES, BATCH)]
+    plans = [planned(network, replace(settings, batch=n), Options(), mesh.placement, mesh.rank)[1] for n in rows]
+    return settings.epochs * sum(plan.wire for plan in plans)
+
+
 def digest(model: Model) -> str:
     """Of all weights and optimiser states."""
     arrays = {f"w{i}": a for i, a in model.weights.items()} | {f"b{i}": a for i, a in model.biases.items()}
@@ -113,6 +121,7 @@ def run(folder: Path, mesh: Mesh, every: bool) -> None:
         laid = mesh.lay(placement(network, mesh.size))
         output = folder / f"{mesh.size}_{number}.nc"
         result = train(network, data, settings, output=output, mesh=laid)
+        assert laid.sent == planned_bytes(network, settings, laid), "more or less was sent than the plans say"
         if mesh.is_first:
             split = ",".join(str(i) for i in sorted(laid.placement.split)) or "-"
             lines.append(f"{name} [{split}] {digest(result.model)} {result.error!r}")
