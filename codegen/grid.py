@@ -21,10 +21,15 @@ RANKED = 512  # scores that a program compares with the k-th best in one go: non
 
 
 def leaf(units: int) -> int:
-    """Units of one leaf of a layer's sums; the last leaf may be shorter."""
+    """Units of one leaf of a layer's sums; the last leaf may be shorter.
+
+    Aimed at are as many leaves as a power of two: as many as have three quarters of 256 units. Rounding a leaf up to
+    whole registers leaves more than three quarters of them, so that four ranks can have whole subtrees.
+    """
     if units < 2 * SMALLEST:
         return units
-    return max(SMALLEST, _aligned(units, LEAVES))
+    most = 4 * units // (3 * SMALLEST)
+    return _aligned(units, min(LEAVES, 1 << most.bit_length() - 1))
 
 
 def leaves(units: int) -> int:

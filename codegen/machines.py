@@ -88,7 +88,10 @@ class MalformedLinkError(ValueError):
 
 
 def with_link(machine: Machine, text: str) -> Machine:
-    """The machine with another link: `25GB/s,30us`, a speed, a latency or both. Raises MalformedLinkError."""
+    """The machine with another link: `25GB/s,30us`, a speed, a latency or both. Raises MalformedLinkError.
+
+    Ranks that have a link between them are no processes of one machine: each has its rates for itself.
+    """
     speed = latency = None
     for part in (p.strip() for p in text.split(",")):
         if (found := _SPEED.fullmatch(part)) and speed is None:
@@ -103,4 +106,4 @@ def with_link(machine: Machine, text: str) -> Machine:
     def mended(link: Link, messages: int) -> Link:
         return Link(speed or link.speed, link.latency if latency is None else messages * latency)
 
-    return replace(machine, link=mended(machine.link, 1), tree=mended(machine.tree, 2))
+    return replace(machine, link=mended(machine.link, 1), tree=mended(machine.tree, 2), shared=False)

@@ -62,4 +62,4 @@ def emit(entries: Sequence[Entry], plans: Mapping[str, Plan], options: Options) 
     steps = [(plans[e.name], e.roots, e.transposed) for e in entries]
     if options.target == "cpu":
         return cpu.emit(steps, exact=options.exact)
-    return triton.emit(steps, options.tiles, options.precision)
+    return triton.emit(steps, options.tiles, options.precision, exact=options.exact)

@@ -29,9 +29,10 @@ from nnlang.lower import Slot as SlotInfo
 from nnlang.network import DataFacts
 from nnlang.runtime import modules, slots
 from nnlang.runtime.aotprocess import Failed, Worker
+from nnlang.runtime.collective import Alone
 from nnlang.runtime.dataset import DataSet
 from nnlang.runtime.devices import Device
-from nnlang.runtime.executor import DeviceExecutor
+from nnlang.runtime.executor import DeviceExecutor, Groups
 from nnlang.runtime.files import atomic_write, is_sealed, seal, write_text
 from nnlang.runtime.resources import LIMITS
 
@@ -80,10 +81,18 @@ def launches(compiled: Compiled, entry: str, batch: int) -> list[Launch]:
             setattr(module, name, _Recorder(name, kernel.params, found))
     low = compiled.lowered[entry]
     states = [torch.empty(s.shape[::-1] if s.transposed else s.shape, device=META) for s in low.states]
-    executor = DeviceExecutor(module, compiled.plans, batch, Device(torch=META))
+    executor = DeviceExecutor(module, compiled.plans, batch, Device(torch=META), Groups(_Absent(), _Absent()))
     data = [_slot(info, batch) for info in low.slots]
     executor.call(entry, states, data, executor.tables(entry, 1), 0)
     return list(found)
+
+
+class _Absent(Alone):
+    """Ranks that are not there: nothing is sent, tensors without memory stay as they are."""
+
+    def gather(self, x: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        """What would hold every rank's part."""
+        return out
 
 
 class _Recorder:

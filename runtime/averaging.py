@@ -24,7 +24,7 @@ from nnlang.runtime.executor import At
 from nnlang.runtime.feed import Ids
 from nnlang.runtime.program import Program
 from nnlang.runtime.steps import Outcome, Wait, steps_of
-from nnlang.runtime.ways import Dealt, Hurry, Note, share
+from nnlang.runtime.ways import Hurry, Note, alone_beside, dealt, share
 
 if TYPE_CHECKING:
     from nnlang.runtime.collective import Ranks
@@ -38,6 +38,7 @@ class Averaging:
     """Training apart, and averaging every so many batches, and at the end of every epoch."""
 
     every: int
+    entry = "step"
 
     @property
     def name(self) -> str:
@@ -63,7 +64,8 @@ def apart(network: Network, settings: Training, batch: int, device: Device, mesh
     """The program of one rank that trains on its own part of every batch; Stop (NN820) where it may get none."""
     if batch < mesh.data.size:
         raise stop(codes.BATCH_TOO_SMALL, batch=batch, ranks=mesh.data.size)
-    return Program(network, ["step"], share(batch, mesh.data.size), settings, device=device)
+    rows = share(batch, mesh.data.size)
+    return Program(network, ["step"], rows, settings, device=device, mesh=alone_beside(mesh))
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,8 @@ class AveragingSteps:
     def __init__(self, program: Program, feed: Any, brake: Brake, mesh: Mesh, every: int) -> None:
         assert program.training is not None
         self._program, self._mesh, self._every, self._brake = program, mesh, every, replace(brake)
-        self._dealt = Dealt(feed, program.training.batch, mesh.data.rank, mesh.data.size)
-        self._steps = steps_of(program, brake)
+        self._dealt = dealt(feed, program.training.batch, mesh.data)
+        self._steps: Any = steps_of(program, brake)  # whose batches are those of its feed
 
     def parts(self, order: Ids | None, first: int) -> Iterator[Group]:
         """The groups of an epoch from a batch on."""
@@ -102,9 +104,9 @@ class AveragingSteps:
             here = at._replace(steps=at.steps + i)
             waits.append(None if mine is None else self._steps.launch(mine, here))
         errors = [0.0 if wait is None else wait()[0].error for wait in waits]
-        average(list(self._program.states.values()), self._mesh.data)
         rows = [self._dealt.rows(part.first + i) for i in range(part.count)]
-        outcomes = together(self._mesh, self._brake, rows, errors)
+        outcomes = together(self._mesh, self._brake, rows, errors)  # first, since it waits as long as the slowest takes
+        average(list(self._program.states.values()), self._mesh.data)
         self._steps.go_on(self._brake)
         return lambda: outcomes
 
@@ -133,5 +135,5 @@ def average(states: Sequence[Tensor], ranks: Ranks) -> None:
         return
     packed = torch.cat([t.reshape(-1) for t in small])
     ranks.sum(packed).div_(ranks.size)
-    for state, mean in zip(small, packed.split([t.numel() for t in small]), strict=True):
+    for state, mean in zip(small, torch.split(packed, [t.numel() for t in small]), strict=True):
         state.copy_(mean.view_as(state))

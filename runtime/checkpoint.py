@@ -20,14 +20,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nnlang.codes import data as data_codes
 from nnlang.codes import model as codes
+from nnlang.codes import ranks as ranks_codes
 from nnlang.diagnostics import Diagnostic, Place, Stop, stop
 from nnlang.runtime.files import is_hdf5
 from nnlang.runtime.hdf import is_data
 from nnlang.runtime.model import Model, load, save
+from nnlang.runtime.modelarrays import Wanted
+
+if TYPE_CHECKING:
+    from nnlang.runtime.mesh import Mesh
 
 KEPT = 2
 _NUMBERS = re.compile(r"\.checkpoint\.([0-9]{1,12})\.([0-9]{1,12})\.nc")
@@ -74,6 +79,12 @@ def interval_path(path: str | os.PathLike[str], epoch: int) -> Path:
     return target.with_name(f"{target.name}{epoch}.nc")
 
 
+def checkpoint_path(path: str | os.PathLike[str], at: Position) -> Path:
+    """Where the checkpoint of a place in a run stands: `gl.nc.checkpoint.2.117.nc`."""
+    target = Path(path)
+    return target.with_name(f"{target.name}.checkpoint.{at.epoch}.{at.batch}.nc")
+
+
 def best_path(path: str | os.PathLike[str]) -> Path:
     """Where the best epoch so far stands: `gl.nc.best.nc`."""
     target = Path(path)
@@ -86,7 +97,7 @@ def keep(model: Model, path: str | os.PathLike[str]) -> Path:
     Checkpoints that claim to be ahead of this one belong to a run that was given up, and go too.
     """
     target, here = Path(path), position(model)
-    written = target.with_name(f"{target.name}.checkpoint.{here.epoch}.{here.batch}.nc")
+    written = checkpoint_path(target, here)
     save(model, written)
     older = [p for at, p in found(target) if at < here]
     _remove(p for _, p in found(target) if p != written and p not in older[: KEPT - 1])
@@ -141,11 +152,12 @@ def found(path: str | os.PathLike[str]) -> list[tuple[Position, Path]]:
     return sorted(((Position(int(m[1]), int(m[2])), file) for m, file in matched if m), reverse=True)
 
 
-def newest(path: str | os.PathLike[str]) -> Newest | None:
+def newest(path: str | os.PathLike[str], wanted: Wanted | None = None) -> Newest | None:
     """The furthest of a run's checkpoints and its finished model that is whole; None where there is no file at all.
 
-    A model that stands there from another run, which the one with the checkpoints is to replace, does not count.
-    Each file that cannot be used is a warning (NN728). `Stop` with the reasons where there are files and none is whole.
+    wanted: of arrays that are needed in part only, as `model.load` has it. A model that stands there from another run,
+    which the one with the checkpoints is to replace, does not count. Each file that cannot be used is a warning
+    (NN728). `Stop` with the reasons where there are files and none is whole.
     """
     target = Path(path)
     rank = [(at, 0, file) for at, file in found(target)]
@@ -154,17 +166,35 @@ def newest(path: str | os.PathLike[str]) -> Newest | None:
     for number, file in ((1, target), (2, best_path(target))):
         if file.exists():
             with _noting(failures):
-                read[file] = load(file)
+                read[file] = load(file, wanted)
                 rank.append((position(read[file]), number, file))
     for _, _, file in sorted(rank, reverse=True):
         with _noting(failures):
-            model = read[file] if file in read else load(file)
+            model = read[file] if file in read else load(file, wanted)
             if file == target and _foreign(model, target):
                 continue
             return Newest(model, file, tuple(_skipped(failure) for failure in failures))
     if failures:
         raise Stop(*(d for failure in failures for d in failure.diagnostics))
     return None
+
+
+def newest_of_all(path: str | os.PathLike[str], wanted: Wanted, mesh: Mesh) -> Newest | None:
+    """What `newest` gives to the first of some ranks, for all of them: each reads its part of the same file.
+
+    Raises `Stop` (NN830) on a rank that cannot read what the first one has found.
+    """
+    if mesh.size == 1:
+        return newest(path)
+    mine = newest(path, wanted) if mesh.is_first else None
+    told: str | None = mesh.share(None if mine is None else os.path.abspath(mine.path))
+    if mine is not None or told is None:
+        return mine
+    try:
+        return Newest(load(told, wanted), Path(told))
+    except Stop as failure:
+        reason = failure.diagnostics[0].message
+        raise stop(ranks_codes.OUT_OF_REACH, rank=mesh.rank, path=told, reason=reason) from failure
 
 
 def _foreign(finished: Model, target: Path) -> bool:

@@ -174,6 +174,16 @@ class Group:
         self._give_back(got)
         return out
 
+    def send(self, x: Tensor, rank: int) -> None:
+        """Sends x (contiguous) to one rank, which is to call `receive`."""
+        with heard():
+            dist.send(x, group=self._group, group_dst=rank)
+
+    def receive(self, x: Tensor, rank: int) -> None:
+        """Waits for what one rank sends, and puts it into x (contiguous)."""
+        with heard():
+            dist.recv(x, group=self._group, group_src=rank)
+
     def _all_gather(self, mine: Tensor, out: Tensor) -> None:
         self._count(mine.numel(), mine)
         with heard():
@@ -226,6 +236,7 @@ def heard() -> Iterator[None]:
 
 
 def _reason(text: str) -> str:
-    """What torch says, without the place in its own sources."""
+    """What torch says first, without the place in its own sources."""
     line = text.strip().splitlines()[0]
-    return line.partition("] ")[2] if line.startswith("[") and "] " in line else line
+    line = line.partition("] ")[2] if line.startswith("[") and "] " in line else line
+    return line.partition(". ")[0].rstrip(".")

@@ -6,6 +6,7 @@ library hangs on damaged files (reliability.md 0 and 4).
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,14 +20,16 @@ from h5py import h5a, h5d, h5s, h5t, h5z
 from nnlang.codes import model as codes
 from nnlang.diagnostics import Place, stop
 from nnlang.runtime.files import existing_file, unreadable
-from nnlang.runtime.layout import Array, digest, to_text
+from nnlang.runtime.layout import Array, digest, to_file, to_text
 
 Found = str | int | float  # what an attribute holds
+Spans = tuple[tuple[int, int], ...]  # of an array, by axis: the first and the one behind the last that is wanted
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_ATTRIBUTES = 1_000_000
 LONGEST_ATTRIBUTE = 1 << 20
 LARGEST_CHUNK = 1 << 28  # bytes that HDF5 unpacks at once
+BLOCK = 8 << 20  # bytes of an array that are read at a time where it is read in blocks
 DEFLATE_RATIO = 1032  # what deflate can gain at most
 
 _FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
@@ -83,23 +86,52 @@ class Container:
         `kinds`: letters of numpy's type kinds that will do. `shape`: what the values are needed for.
         """
         with self._guarded(name):
-            found = self._object(name)
-            if not isinstance(found, h5py.Dataset):
-                raise stop(codes.MODEL_DAMAGED, self.place(name), path=self.path, reason=f"`{name}` is not a variable")
-            if found.dtype.kind not in kinds or found.dtype.fields or found.dtype.subdtype:
-                reason = f"`{name}` has the type {found.dtype}"
-                raise stop(codes.MODEL_DAMAGED, self.place(name), path=self.path, reason=reason)
-            if shape is not None and found.size != math.prod(shape):
-                facts = {"found": found.size, "expected": math.prod(shape), "why": " x ".join(str(n) for n in shape)}
-                raise stop(codes.MODEL_SIZE, self.place(name), variable=name, **facts)
-            self._check_storage(name, found)
+            found = self._variable(name, kinds, shape)
             values = np.empty(found.shape, found.dtype.newbyteorder("="))
             if found.size:
                 found.read_direct(values)
-        if self._digests is not None and digest(values) != self._digests.get(name):
+        self._check_digest(name, digest(values))
+        return values.reshape(-1)
+
+    def rows(self, name: str, kinds: str, shape: Sequence[int]) -> Iterator[tuple[int, Array]]:
+        """The same as blocks of whole rows [n, ...] of an array of that shape, with the number of the first of each.
+
+        No more than a block is held. That the values are what was written is known when the last block has come.
+        """
+        with self._guarded(name):
+            found, seen = self._variable(name, kinds, shape), hashlib.sha256()
+        if found.ndim != 1:
+            yield 0, self.array(name, kinds, shape).reshape(tuple(shape))
+            return
+        width = math.prod(shape[1:])
+        step = max(1, BLOCK // max(1, width * found.dtype.itemsize))
+        for first in range(0, shape[0], step):
+            count = min(step, shape[0] - first)
+            with self._guarded(name):
+                values = np.empty(count * width, found.dtype.newbyteorder("="))
+                found.read_direct(values, np.s_[first * width : (first + count) * width])
+            seen.update(to_file(values))
+            yield first, values.reshape(count, *shape[1:])
+        self._check_digest(name, seen.hexdigest())
+
+    def _variable(self, name: str, kinds: str, shape: Sequence[int] | None) -> h5py.Dataset:
+        """A variable of such numbers that is safe to read."""
+        found = self._object(name)
+        if not isinstance(found, h5py.Dataset):
+            raise stop(codes.MODEL_DAMAGED, self.place(name), path=self.path, reason=f"`{name}` is not a variable")
+        if found.dtype.kind not in kinds or found.dtype.fields or found.dtype.subdtype:
+            reason = f"`{name}` has the type {found.dtype}"
+            raise stop(codes.MODEL_DAMAGED, self.place(name), path=self.path, reason=reason)
+        if shape is not None and found.size != math.prod(shape):
+            facts = {"found": found.size, "expected": math.prod(shape), "why": " x ".join(str(n) for n in shape)}
+            raise stop(codes.MODEL_SIZE, self.place(name), variable=name, **facts)
+        self._check_storage(name, found)
+        return found
+
+    def _check_digest(self, name: str, found: str) -> None:
+        if self._digests is not None and found != self._digests.get(name):
             reason = f"`{name}` is not what was written (its SHA-256 differs)"
             raise stop(codes.MODEL_DAMAGED, self.place(name), path=self.path, reason=reason)
-        return values.reshape(-1)
 
     def _object(self, name: str) -> Any:
         """What a path names, each step of which must be a plain link inside the file."""
@@ -139,6 +171,17 @@ class Container:
         except _FAULTS as error:
             reason = f"{part} cannot be read"
             raise stop(codes.MODEL_DAMAGED, self.place(part), path=self.path, reason=reason) from error
+
+
+def kept(blocks: Iterator[tuple[int, Array]], spans: Spans, kind: np.dtype[Any]) -> Array:
+    """The part of an array that comes in blocks of rows."""
+    found = np.empty([last - first for first, last in spans], kind)
+    (top, bottom), inner = spans[0], tuple(slice(*span) for span in spans[1:])
+    for first, values in blocks:
+        a, b = max(first, top), min(first + len(values), bottom)
+        if a < b:
+            found[a - top : b - top] = values[(slice(a - first, b - first), *inner)]
+    return found
 
 
 @contextmanager

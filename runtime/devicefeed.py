@@ -24,7 +24,7 @@ from nnlang.network import Network
 from nnlang.runtime import slots as parts
 from nnlang.runtime.bank import Bank
 from nnlang.runtime.dataset import DataSet
-from nnlang.runtime.feed import Ids, bound, examples_of, first_same, lengths_of
+from nnlang.runtime.feed import Ids, bound_all, examples_of, first_same, lengths_of
 from nnlang.runtime.hdf import available_memory
 from nnlang.runtime.memory import text
 from nnlang.runtime.slots import Capacity, DeviceSlot, Room
@@ -70,7 +70,7 @@ class DeviceFeed:
         margin: int = 0,
     ) -> None:
         self.slots, self.device, self.by_unit, self._m = tuple(slots), device, by_unit, batch
-        self.datasets = tuple(bound(network, s, datasets) for s in slots)
+        self.datasets = bound_all(network, slots, datasets)
         self.examples = examples_of(self.datasets)
         self.batches = -(-self.examples // batch)
         self._same = [first_same(self.slots, self.datasets, i) for i in range(len(slots))]

@@ -12,9 +12,10 @@ import torch
 
 from nnlang.codegen.pipeline import TARGETS, Options, precisions
 from nnlang.codegen.triton.tiles import DEFAULTS, Tiles
-from nnlang.codes import training, usage
+from nnlang.codes import ranks, training, usage
 from nnlang.diagnostics import stop
 from nnlang.runtime import modules
+from nnlang.runtime.world import world
 
 OLDEST = 80  # compute capability: the first with tf32 and bf16
 
@@ -47,6 +48,8 @@ def find(name: str | None = None, precision: str | None = None, tiles: Tiles = D
 
     precision: how products round their factors, by default tf32 on a GPU; the other devices know fp32 alone (2).
     """
+    if name in (None, "cuda"):
+        _take_own_gpu()
     kind = name or ("cpu" if obstacle("cuda") else "cuda")
     if reason := obstacle(kind):
         raise stop(usage.NO_SUCH_DEVICE, device=kind, reason=reason)
@@ -55,6 +58,16 @@ def find(name: str | None = None, precision: str | None = None, tiles: Tiles = D
     if precision not in (None, *known):
         raise stop(training.NO_SUCH_PRECISION, precision=precision, device=kind, known=", ".join(known))
     return Device(kind, place, Options(target, precision or ("tf32" if kind == "cuda" else "fp32"), tiles), words)
+
+
+def _take_own_gpu() -> None:
+    """Makes the GPU of this process's rank on its machine torch's; raises Stop (NN806, 5) where there are too few."""
+    here = world()
+    if here.size == 1 or not torch.cuda.is_available():
+        return
+    if torch.cuda.device_count() < here.local_size:
+        raise stop(ranks.TOO_FEW_GPUS, wanted=here.local_size, there=torch.cuda.device_count())
+    torch.cuda.set_device(here.local_rank)
 
 
 def obstacle(kind: str) -> str:

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from nnlang.codegen.plan import Plan
+from nnlang.runtime import collective
 from nnlang.runtime.block import Block
+from nnlang.runtime.collective import Ranks
 from nnlang.runtime.devicefeed import Chunk, DeviceFeed
 from nnlang.runtime.devices import Device
 from nnlang.runtime.feed import Batch, Feed, Ids
@@ -65,6 +67,16 @@ class Part:
 Given = Mapping[str, float]  # scalars by name
 
 
+class Groups(NamedTuple):
+    """Whom a rank adds up with: those that share its rows, those that share its units."""
+
+    ranks: Ranks = collective.ALONE
+    replicas: Ranks = collective.ALONE
+
+
+ALONE = Groups()
+
+
 class Executor(Protocol):
     """Runs the entry points of a module."""
 
@@ -78,8 +90,10 @@ class Executor(Protocol):
 class CpuExecutor:
     """Runs a module of torch calls."""
 
-    def __init__(self, module: ModuleType, plans: Mapping[str, Plan], batch: int, dtype: torch.dtype) -> None:
-        self._module, self._batch, self._dtype = module, batch, dtype
+    def __init__(
+        self, module: ModuleType, plans: Mapping[str, Plan], batch: int, dtype: torch.dtype, groups: Groups = ALONE
+    ) -> None:
+        self._module, self._batch, self._dtype, self._groups = module, batch, dtype, groups
         self.arenas = {name: [torch.empty(n, dtype=dtype) for n in plan.slots] for name, plan in plans.items()}
         self.tiles: dict[int, Tensor] = {}
 
@@ -94,7 +108,7 @@ class CpuExecutor:
         """What an entry point gives on a batch."""
         ids = torch.from_numpy(part.ids)
         where = (at.seed, at.epoch, at.steps)
-        block = Block(part.rows, ids, dict(given), *where, self.arenas[entry], self.tiles, self._dtype)
+        block = Block(part.rows, ids, dict(given), *where, self.arenas[entry], self.tiles, self._dtype, *self._groups)
         found: tuple[Tensor, ...] = getattr(self._module, entry)(states, part.slots, block)
         return found
 
@@ -125,6 +139,8 @@ class DeviceBlock:
     scalars: Tensor  # float32, in the order of the module's SCALARS
     arena: Sequence[Tensor]
     scratch: Scratch
+    ranks: Ranks = collective.ALONE  # that share the units of split layers
+    replicas: Ranks = collective.ALONE  # that share the rows of a batch
 
     def buffer(self, slot: int, *shape: int) -> Tensor:
         """A view of an arena slot."""
@@ -166,6 +182,7 @@ class DeviceExecutor:
     plans: Mapping[str, Plan]
     batch: int
     device: Device
+    groups: Groups = ALONE
     scratch: Scratch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -194,7 +211,8 @@ class DeviceExecutor:
         self, entry: str, states: Sequence[Tensor], slots: Sequence[Any], tables: Tables, row: int
     ) -> tuple[Tensor, ...]:
         """Queues an entry point on the batch that a row of step blocks names."""
-        block = DeviceBlock(self.batch, tables.ints[row], tables.scalars[row], self._arenas[entry], self.scratch)
+        numbers = tables.ints[row], tables.scalars[row]
+        block = DeviceBlock(self.batch, *numbers, self._arenas[entry], self.scratch, *self.groups)
         function: Callable[..., tuple[Tensor, ...]] = getattr(self.module, entry)
         with np.errstate(all="ignore"):  # the interpreter computes with numpy, which warns of what masks throw away
             return function(states, slots, block)

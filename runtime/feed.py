@@ -22,6 +22,7 @@ from nnlang.network import Network
 from nnlang.runtime.block import Slot
 from nnlang.runtime.dataset import DataSet
 from nnlang.runtime.hdf import available_memory
+from nnlang.runtime.slices import sliced
 
 Ids = NDArray[np.int64]
 CACHE = 256 << 20  # bytes of batches of a fixed order that are kept
@@ -42,7 +43,10 @@ class Batch:
 
 
 class Feed:
-    """The data sets of a network, ready to be cut into batches."""
+    """The data sets of a network, ready to be cut into batches; of a split layer's, the part of this rank.
+
+    They may be whole, or read as that part already. Raises Stop (3) for data that do not fit the network.
+    """
 
     def __init__(
         self,
@@ -55,7 +59,7 @@ class Feed:
         budget: int | None = None,
     ) -> None:
         self.network, self.slots, self.by_unit, self.dtype = network, tuple(slots), by_unit, dtype
-        self.datasets = tuple(bound(network, s, datasets) for s in slots)
+        self.datasets = bound_all(network, slots, datasets)
         self.examples = examples_of(self.datasets)
         self._same = [first_same(self.slots, self.datasets, i) for i in range(len(self.slots))]
         self._kept: dict[tuple[int, int], Batch] = {}
@@ -84,9 +88,9 @@ class Feed:
 
     def _rows(self, info: SlotInfo, data: DataSet, ids: Ids) -> Slot:
         if data.facts.sparse:
-            return _sparse_rows(info.units, data, ids, self.by_unit)
+            return _sparse_rows(info, data, ids, self.by_unit)
         dense = torch.from_numpy(dense_rows(info, data, ids)).to(self.dtype)
-        return Slot(info.units, len(ids), *(EMPTY,) * 3, None, *(EMPTY,) * 5, dense=dense)
+        return Slot(info.units, len(ids), *(EMPTY,) * 3, None, *(EMPTY,) * 5, dense=dense, first=info.first)
 
     def _values(self, info: SlotInfo, data: DataSet, ids: Ids, slot: Slot) -> Slot:
         weight = None if data.weight is None else torch.from_numpy(data.weight[ids]).to(self.dtype)
@@ -108,6 +112,26 @@ def _bytes(slot: Slot) -> int:
     return sum(t.numel() * t.element_size() for t in tensors if isinstance(t, torch.Tensor))
 
 
+def bound_all(network: Network, slots: Sequence[SlotInfo], datasets: Mapping[str, DataSet]) -> tuple[DataSet, ...]:
+    """The data sets of slots; of a split layer's, the part with this rank's units. Stop where one does not fit."""
+    made: dict[tuple[str, int, int], DataSet] = {}
+    for info in slots:
+        key = info.dataset, info.first, info.units
+        if key not in made:
+            made[key] = _local(info, bound(network, info, datasets))
+    return tuple(made[info.dataset, info.first, info.units] for info in slots)
+
+
+def _local(info: SlotInfo, data: DataSet) -> DataSet:
+    """What a slot needs of a data set, which may have been read in part already."""
+    wanted = info.first, info.first + info.units
+    if data.part is None:
+        return sliced(data, *wanted) if info.whole else data
+    if data.part != wanted:
+        raise ValueError(f"units {data.part} of {data.name} were read, {wanted} are needed")
+    return data
+
+
 def bound(network: Network, info: SlotInfo, datasets: Mapping[str, DataSet]) -> DataSet:
     """The data set of a slot; Stop where there is none, or it is wider than the layer."""
     layer = network.layers[info.layer]
@@ -115,13 +139,13 @@ def bound(network: Network, info: SlotInfo, datasets: Mapping[str, DataSet]) -> 
     if data is None:
         found = ", ".join(sorted(datasets)) or "none"
         raise stop(codes.MISSING_DATA, layer=layer.name, dataset=info.dataset, found=found)
-    if data.facts.units > info.units:
+    if data.facts.units > info.total:
         place = Place(data.path) if data.path else None
         facts: dict[str, Any] = {
             "dataset": data.name,
             "found": data.facts.units,
             "layer": layer.name,
-            "units": info.units,
+            "units": info.total,
         }
         raise stop(codes.NARROW_LAYER, place, **facts)
     return data
@@ -144,7 +168,8 @@ def examples_of(datasets: Sequence[DataSet]) -> int:
 def first_same(slots: Sequence[SlotInfo], datasets: Sequence[DataSet], i: int) -> int:
     """The first slot of the same sparse rows as slot i: an autoencoder's target has those of its input."""
     for k in range(i):
-        if slots[k].units == slots[i].units and _same_rows(datasets[k], datasets[i]):
+        a, b = ((s.units, s.first, s.total) for s in (slots[k], slots[i]))
+        if a == b and _same_rows(datasets[k], datasets[i]):
             return k
     return i
 
@@ -152,7 +177,7 @@ def first_same(slots: Sequence[SlotInfo], datasets: Sequence[DataSet], i: int) -
 def _same_rows(a: DataSet, b: DataSet) -> bool:
     if not (a.facts.sparse and b.facts.sparse):
         return False
-    pairs = ((a.start, b.start), (a.end, b.end), (a.index, b.index), (a.row, b.row))
+    pairs = ((a.start, b.start), (a.end, b.end), (a.index, b.index), (a.row, b.row), (a.lengths, b.lengths))
     return all(x is y or (x is not None and y is not None and np.array_equal(x, y)) for x, y in pairs)
 
 
@@ -162,10 +187,15 @@ def rows_of(data: DataSet, ids: Ids) -> Ids:
 
 
 def lengths_of(data: DataSet, ids: Ids) -> Ids:
-    """How many entries each of some examples stores."""
+    """How many entries each of some examples stores; of a part, in the part."""
     assert data.start is not None and data.end is not None
     rows = rows_of(data, ids)
     return data.end[rows] - data.start[rows]
+
+
+def whole_lengths_of(data: DataSet, ids: Ids) -> Ids:
+    """How many entries the whole rows of some examples store."""
+    return lengths_of(data, ids) if data.lengths is None else data.lengths[rows_of(data, ids)]
 
 
 def positions(data: DataSet, ids: Ids) -> Ids | slice:
@@ -180,31 +210,32 @@ def positions(data: DataSet, ids: Ids) -> Ids | slice:
     return shift + np.arange(total)
 
 
-def _sparse_rows(units: int, data: DataSet, ids: Ids, by_unit: bool) -> Slot:
+def _sparse_rows(info: SlotInfo, data: DataSet, ids: Ids, by_unit: bool) -> Slot:
     assert data.index is not None
-    length, m = lengths_of(data, ids), len(ids)
+    length, whole, m = lengths_of(data, ids), whole_lengths_of(data, ids), len(ids)
     index = data.index[positions(data, ids)].astype(np.int64)
     row = np.repeat(np.arange(m), length)
     with np.errstate(divide="ignore"):
-        share = np.where(length > 0, 1.0 / length, 0.0)
+        share = np.where(whole > 0, 1.0 / whole, 0.0)
     slot = Slot(
-        units,
+        info.units,
         m,
         torch.from_numpy(index),
         torch.from_numpy(row),
         torch.from_numpy(ids[row]),
         None,
-        torch.from_numpy(_bags(units, index, row, m)),
+        torch.from_numpy(_bags(info, index, row, m)),
         *(EMPTY,) * 4,
         share=torch.from_numpy(share),
+        first=info.first,
     )
     return _by_unit(slot, index, row) if by_unit else slot
 
 
-def _bags(units: int, index: Ids, row: Ids, m: int) -> Ids:
+def _bags(info: SlotInfo, index: Ids, row: Ids, m: int) -> Ids:
     """Where each leaf of each row starts; rows are ascending."""
-    leaves = gather_leaves(units)
-    bag = row * leaves + index // gather_leaf(units)
+    leaves = gather_leaves(info.units, info.total)
+    bag = row * leaves + index // gather_leaf(info.total)
     return np.concatenate(([0], np.cumsum(np.bincount(bag, minlength=m * leaves))))
 
 
@@ -233,7 +264,8 @@ def dense_rows(info: SlotInfo, data: DataSet, ids: Ids) -> NDArray[np.float32]:
     raw = data.dense[rows_of(data, ids)]
     found = np.zeros((len(ids), info.units), np.float32)
     if raw.ndim == 1:
-        found[np.arange(len(ids)), raw] = 1
+        here = np.flatnonzero(raw >= 0)  # of a part: the others have a class of another rank
+        found[here, raw[here]] = 1
         return found
     scale, shift = BYTES.get((raw.dtype.name, info.role), (1.0, 0.0))
     found[:, : raw.shape[1]] = raw * np.float32(scale) + np.float32(shift)

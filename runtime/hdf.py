@@ -29,6 +29,7 @@ _ATTRIBUTE_LIMIT = 64 << 10
 _CHUNK_LIMIT = 256 << 20
 _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _SLICE = 8 << 20  # bytes read at a time
+_PIECE = 1 << 20  # the same, where a piece is all that is held
 _LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, SystemError, AttributeError)
 _SHARE = 0.8  # of the memory that is free now
 
@@ -187,7 +188,7 @@ class Hdf:
     def pieces(self, name: str, length: int, kinds: str) -> Iterator[tuple[int, Array]]:
         """The same piece by piece: the number of a piece's first value, its values; nothing is kept."""
         variable, kind = self._vector(name, length, kinds)
-        for low, high in self._slices(variable, name):
+        for low, high in self._slices(variable, name, _PIECE):
             with self._reading(name):
                 piece: Array = variable[low:high].astype(kind.newbyteorder("="), copy=False)
             yield low, piece
@@ -222,11 +223,11 @@ class Hdf:
             with self._reading(name):
                 variable[low:high]
 
-    def _slices(self, variable: h5py.Dataset, name: str) -> Iterator[tuple[int, int]]:
+    def _slices(self, variable: h5py.Dataset, name: str, most: int = _SLICE) -> Iterator[tuple[int, int]]:
         with self._reading(name):
             length = int(variable.shape[0]) if variable.shape else 0
             chunk = int(variable.chunks[0]) if variable.chunks else 1
-            step = max(chunk, _SLICE // max(1, variable.dtype.itemsize) // chunk * chunk)
+            step = max(chunk, most // max(1, variable.dtype.itemsize) // chunk * chunk)
         for low in range(0, length, step):
             yield low, min(length, low + step)
 

@@ -63,7 +63,12 @@ def to_text(data: bytes) -> str:
 
 def digest(array: Array) -> str:
     """The SHA-256, in hexadecimal, of an array's bytes as the file holds them (lowest byte first)."""
-    return hashlib.sha256(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data.cast("B")).hexdigest()
+    return hashlib.sha256(to_file(array)).hexdigest()
+
+
+def to_file(array: Array) -> memoryview:
+    """An array's bytes as the file holds them, lowest byte first."""
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data.cast("B")
 
 
 def size(*groups: Group) -> int:

@@ -21,6 +21,7 @@ from nnlang.syntax import read_source
 if TYPE_CHECKING:
     from nnlang.runtime.convert import Conversion
     from nnlang.runtime.evaluate import Evaluation
+    from nnlang.runtime.mesh import Mesh
     from nnlang.runtime.model import Model
     from nnlang.runtime.predict import Prediction
     from nnlang.runtime.train import Observer, TrainResult
@@ -143,18 +144,26 @@ def train(
 
 
 def predict(
-    model: PathLike | Model, signals: PathLike, output: PathLike, *, device: str | None = None, **options: Any
+    model: PathLike | Model,
+    signals: PathLike,
+    output: PathLike,
+    *,
+    device: str | None = None,
+    mesh: Mesh | None = None,
+    **options: Any,
 ) -> Prediction:
     """Recommendations for the samples of a text, written to a file; needs neither training data nor definition.
 
-    device: as in `train`; options: the other fields of runtime.predict.Request (k, filter, filter_mode, input_index,
-    output_index, ...).
+    device: as in `train`; mesh: of nnlang.runtime.mesh.join, in processes that share the work and all call this (then
+    give the model as a file: each reads its part); options: the other fields of runtime.predict.Request (k, filter,
+    filter_mode, input_index, output_index, parallel, ...).
     """
     from nnlang.runtime.devices import find
+    from nnlang.runtime.mesh import ALONE_MESH
     from nnlang.runtime.predict import Request
     from nnlang.runtime.predict import predict as run
 
-    return run(_model(model), Request(signals, output, **options), device=find(device))
+    return run(model, Request(signals, output, **options), device=find(device), mesh=mesh or ALONE_MESH)
 
 
 def evaluate(

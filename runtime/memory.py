@@ -37,9 +37,9 @@ def free(device: Device = CPU) -> int:
     return torch.cuda.mem_get_info(device.torch)[0] + reserve
 
 
-def check(plan_for: PlanFor, batch: int, device: Device = CPU) -> None:
-    """Raises Stop (exit 4) if a plan's memory at a batch size is more than there is."""
-    there, needed = free(device), plan_for(batch).peak_memory
+def check(plan_for: PlanFor, batch: int, device: Device = CPU, sharing: int = 1) -> None:
+    """Raises Stop (exit 4) if a plan's memory at a batch size is more than there is for one of those that share it."""
+    there, needed = free(device) // sharing, plan_for(batch).peak_memory
     if needed > there:
         raise _too_large(plan_for, batch, needed, there)
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import atexit
 import hashlib
 import json
-import os
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,7 +22,6 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore, Store
-from torch.distributed.rendezvous import rendezvous
 
 from nnlang.codes import ranks as codes
 from nnlang.diagnostics import Stop, stop
@@ -33,11 +30,11 @@ from nnlang.placement import Placement
 from nnlang.runtime import collective
 from nnlang.runtime.collective import Group, Ranks, gather_into, heard
 from nnlang.runtime.devices import CPU, Device
-from nnlang.runtime.world import SINGLE, World, world
+from nnlang.runtime.files import atomic_text
+from nnlang.runtime.meeting import meet
+from nnlang.runtime.world import QUICK, SINGLE, World, world
 
-QUICK = 25.0  # seconds that a rank waits in a step for the others
 PATIENT = timedelta(days=1)  # for the first rank to save or to judge
-JOINING = 300.0  # seconds for all to come
 _MESSAGE = 512  # bytes of a message that goes in one piece
 _BLOCK = 1 << 24  # bytes of a block of rows on its way to the first rank
 
@@ -168,23 +165,24 @@ class Mesh:
                     raise stop(codes.DISAGREE, what=what, first=_short(first), other=_short(other), rank=rank)
 
     def says(self, stopped: Stop) -> bool:
-        """Whether this rank is to tell why it ends: one rank tells what several have met.
+        """Whether this rank is to tell why it ends; that another is lost only where nobody has told more.
 
-        That another rank is lost is told where nobody has told more; not at all where `nnlang.runtime.launch` watches,
-        which knows why it went.
+        Where `nnlang.runtime.launch` watches, it knows why a rank has gone, and chooses among what the others write.
         """
         if self.store is None:
             return True
-        is_lost = all(d.code is codes.LOST for d in stopped.diagnostics)
-        if is_lost and self.world.folder:
-            Path(self.world.folder, f"lost-{self.rank}").write_text(str(stopped), encoding="utf-8")
-            return False
+        lost = next((str(d.facts["reason"]) for d in stopped.diagnostics if d.code is codes.LOST), "")
+        if self.world.folder:
+            if lost:
+                atomic_text(Path(self.world.folder, f"lost-{self.rank}"), [lost])
+            return not lost
         with suppress(RuntimeError):  # the place where all meet has gone with the first rank's machine
-            if is_lost and self.store.check(["told"]):
+            if lost and self.store.check(["told"]):
                 return False
-            self.store.set("told", "1")
-            key = hashlib.sha256(str(stopped).encode()).hexdigest()
-            return bool(self.store.add("lost" if is_lost else key, 1) == 1)
+            key = "lost" if lost else hashlib.sha256(str(stopped).encode()).hexdigest()
+            if not lost:
+                self.store.set("told", "1")
+            return bool(self.store.add(key, 1) == 1)
         return True
 
     def close(self) -> None:
@@ -200,53 +198,20 @@ ALONE_MESH = Mesh()
 def join(device: Device = CPU, quick: float = QUICK) -> Mesh:
     """The mesh of all ranks that RANK and WORLD_SIZE speak of, when all have come; alone where there are no others.
 
-    quick: seconds that a step waits for another rank. Raises Stop where the environment makes no sense (NN804, 2) and
-    where not all come (NN803, 5).
+    quick: seconds that a step waits for another rank. `world.restarts` is how often these ranks have been started anew,
+    the same on all of them. Raises Stop where the environment makes no sense (NN804, 2), where not all come (NN803, 5).
     """
     here = world()
     if here.size == 1:
-        return ALONE_MESH
-    store = _meeting(here)
+        return Mesh(world=here)
+    store, attempts = meet(here)
     with heard():
         dist.init_process_group("gloo", store=store, rank=here.rank, world_size=here.size, timeout=PATIENT)
-    mesh = Mesh(here.rank, here.size, world=here, store=PrefixStore("said", store), quick=quick)
+    backend = "nccl" if device.kind == "cuda" else "gloo"
+    mesh = Mesh(here.rank, here.size, world=here, store=PrefixStore("said", store), backend=backend, quick=quick)
     atexit.register(mesh.close)
-    return replace(mesh, backend="nccl" if device.kind == "cuda" else "gloo")
-
-
-def _meeting(here: World) -> Store:
-    """The store that all ranks share, when all have come to it."""
-    patience = timedelta(seconds=JOINING)
-    try:
-        store = _own_store(here) if here.folder else _named_store(patience)
-    except RuntimeError as error:
-        raise _missing(here, 1) from error
-    store.set_timeout(patience)
-    store.set(f"came-{here.rank}", "1")
-    others, end = [f"came-{rank}" for rank in range(here.size)], time.monotonic() + JOINING
-    with heard():
-        while not store.check(others):
-            if time.monotonic() > end:
-                raise _missing(here, sum(store.check([name]) for name in others))
-            time.sleep(0.05)
-    return store
-
-
-def _own_store(here: World) -> Store:
-    """The store in the folder of ranks that were started together on one machine: no port that others may take."""
-    store: Store = dist.FileStore(os.path.join(here.folder, "store"), here.size)  # type: ignore[attr-defined]
-    return store
-
-
-def _named_store(patience: timedelta) -> Store:
-    """The store at MASTER_ADDR and MASTER_PORT."""
-    store: Store = next(iter(rendezvous("env://", timeout=patience)))[0]
-    return store
-
-
-def _missing(here: World, came: int) -> Stop:
-    meeting = here.folder or ":".join(os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
-    return stop(codes.NOT_ALL_CAME, came=came, ranks=here.size, seconds=round(JOINING), meeting=meeting)
+    restarts = max(mesh.everyone(max(here.restarts, attempts - 1)))
+    return replace(mesh, world=replace(here, restarts=restarts))
 
 
 def _blocks(x: Tensor) -> Sequence[Tensor]:
@@ -261,4 +226,4 @@ def _span(part: tuple[int, int]) -> tuple[int, int]:
 
 
 def _short(text: str) -> str:
-    return f"`{text}`" if len(text) <= 60 else f"`{text[:60]}...`"
+    return f"`{text}`" if len(text) <= 32 else f"`{text[:29]}...`"

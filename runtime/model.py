@@ -65,8 +65,10 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     atomic_write(path, lambda ready: layout.write(ready, root, {modelrecord.GROUP: own}), needed=needed)
 
 
-def load(path: str | os.PathLike[str]) -> Model:
+def load(path: str | os.PathLike[str], wanted: modelarrays.Wanted | None = None) -> Model:
     """The model in a file of ours or of DSSTNE's; float32 arrays, network exactly as saved.
+
+    wanted: for a rank that needs but a part of some arrays, which one, by name; then labels are not read.
 
     Every array of a file of ours is compared with its SHA-256. Raises `Stop` (NN710 to NN727, exit code 3) for a file
     that is missing, no model, damaged, incomplete, inconsistent, of a newer format, or reaching outside itself.
@@ -75,10 +77,11 @@ def load(path: str | os.PathLike[str]) -> Model:
     with container.reading(Path(path)) as file:
         attributes = file.attributes()
         network, record = _network(file, attributes)
-        arrays = modelarrays.read_tensors(file, attributes, network)
+        arrays = modelarrays.read_tensors(file, attributes, network, wanted)
         if record is None:
             return Model(network, *arrays)
-        labels, state = modelrecord.read_labels(file, record), modelrecord.read_state(file, record)
+        labels = modelrecord.read_labels(file, record) if wanted is None else {}
+        state = modelrecord.read_state(file, record, wanted)
     rest = {name: getattr(record, name) for name in _PLAIN if name != "network"}
     return Model(network, *arrays, labels=labels, state=state, **rest)
 

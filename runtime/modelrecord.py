@@ -25,7 +25,7 @@ from nnlang.codes import model as codes
 from nnlang.diagnostics import Stop, stop
 from nnlang.network import Network, Training
 from nnlang.runtime import fitted
-from nnlang.runtime.container import Container, Found
+from nnlang.runtime.container import Container, Found, Spans, kept
 from nnlang.runtime.layout import Group, Variable, digest, storable, to_bytes, to_text
 from nnlang.runtime.modelwrite import narrow
 from nnlang.runtime.record import decode, encode
@@ -193,19 +193,23 @@ def _labels(file: Container, row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(to_text(text[a:b]) for a, b in pairwise(ends))
 
 
-def read_state(file: Container, record: Record) -> State:
-    """The arrays of the optimiser's state, by name."""
+def read_state(file: Container, record: Record, wanted: Mapping[str, Spans] | None = None) -> State:
+    """The arrays of the optimiser's state, by name; of those in `wanted` that part alone is kept."""
+    spans = wanted or {}
     try:
-        return {_typed(str, row["name"]): _state(file, row) for row in record.state}
+        return {_typed(str, row["name"]): _state(file, row, spans.get(row["name"])) for row in record.state}
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise _damaged(file, "its optimiser state is not understood") from error
 
 
-def _state(file: Container, row: Mapping[str, Any]) -> NDArray[Any]:
+def _state(file: Container, row: Mapping[str, Any], spans: Spans | None) -> NDArray[Any]:
     shape = tuple(_typed(int, n) for n in _typed(list, row["shape"]))
     if not row["variable"]:
         return np.zeros(shape if 0 in shape else (0,), _type(row))
-    return file.array(f"{GROUP}/{row['variable']}", _KINDS, shape).reshape(shape)
+    variable = f"{GROUP}/{row['variable']}"
+    if spans is None or len(spans) != len(shape) or any(last > n for (_, last), n in zip(spans, shape, strict=True)):
+        return file.array(variable, _KINDS, shape).reshape(shape)
+    return kept(file.rows(variable, _KINDS, shape), spans, _type(row))
 
 
 def _type(row: Mapping[str, Any]) -> np.dtype[Any]:

@@ -23,11 +23,13 @@ TL = {
     "program_id", "range", "reshape", "sigmoid", "sqrt", "static_range", "store", "sum", "uint32", "where", "zeros",
     "zeros_like",
 }  # fmt: skip
-METHODS = {"buffer", "scratch", "to"}
+METHODS = {"add_", "buffer", "copy_", "log_", "scratch", "to"}
+COLLECTIVES = {"gather", "max", "start_sum", "sum"}  # of ranks, between kernels
+BEGUN = "arrived"  # the function that waits for a sum that was begun
 FIELDS = {
-    "dense", "entry_capacity", "ids", "index", "ints", "leaves", "row_bags", "row_piece_capacity", "row_pieces", "rows",
-    "scalars", "share", "starts", "unit_bags", "unit_index", "unit_order", "unit_piece_capacity", "unit_pieces",
-    "unit_row", "values", "weight",
+    "dense", "entry_capacity", "ids", "index", "ints", "leaves", "ranks", "replicas", "row_bags", "row_piece_capacity",
+    "row_pieces", "rows", "scalars", "share", "starts", "unit_bags", "unit_index", "unit_order", "unit_piece_capacity",
+    "unit_pieces", "unit_row", "values", "weight",
 }  # fmt: skip
 BUILT_IN = {"float", "max", "min", "range"}
 NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,99}")
@@ -45,7 +47,7 @@ def check(source: str) -> frozenset[str]:
     kernels = frozenset(name for name, node in functions.items() if node.decorator_list)
     language = {a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
     nodes = list(ast.walk(tree))
-    known, callable_names = _bound(nodes) | BUILT_IN, language | BUILT_IN
+    known, callable_names = _bound(nodes) | BUILT_IN, language | BUILT_IN | {BEGUN}
     texts = {id(n.value) for n in nodes if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
     for node in nodes:
         if id(node) in texts:
@@ -85,10 +87,10 @@ def _harmless(node: ast.AST, known: set[str]) -> bool:
             return _plain(name) and name in known
         case ast.arg(arg=name) | ast.keyword(arg=str(name)):
             return _plain(name)
-        case ast.Attribute(value=ast.Name(id="triton"), attr=name):
-            return name in TRITON
-        case ast.Attribute(value=ast.Name(id="tl"), attr=name):
-            return name in TL
+        case ast.Attribute(value=ast.Name(id="triton" | "tl" as module), attr=name):
+            return name in (TRITON if module == "triton" else TL)
+        case ast.Attribute(value=ast.Attribute(attr="ranks" | "replicas"), attr=name):
+            return name in COLLECTIVES
         case ast.Attribute(attr=name):
             return name in FIELDS | METHODS
         case ast.Constant(value=str() as text):
@@ -108,6 +110,8 @@ def _callable(function: ast.expr, names: set[str], kernels: frozenset[str]) -> b
         case ast.Name(id=name):
             return name in names
         case ast.Attribute(value=ast.Name(id="triton" | "tl")):
+            return True  # judged as an attribute
+        case ast.Attribute(value=ast.Attribute(attr="ranks" | "replicas")):
             return True  # judged as an attribute
         case ast.Attribute(attr=name):
             return name in METHODS

@@ -55,7 +55,7 @@ def uniform_entries(seed: int, layer: int, epoch: int, example: Tensor, feature:
 
 
 def keep_units(seed: int, layer: int, step: int, examples: Tensor, units: int, first: int = 0) -> Tensor:
-    """Uniform numbers keyed by (seed, layer, step, example, unit) of units from `first` on: float32 [examples, units]."""
+    """Uniform numbers keyed by (seed, layer, step, example, unit), from unit `first` on: float32 [examples, units]."""
     groups = np.arange(first // 4, -(-(first + units) // 4), dtype=np.uint64)
     rows = examples.numpy().astype(np.uint64)
     words = philox(seed, groups[None, :], rows[:, None], step, _stream(layer, 2))

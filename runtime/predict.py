@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nnlang.codegen.triton.top import MOST
 from nnlang.codes import data as data_codes
 from nnlang.codes import usage as codes
 from nnlang.diagnostics import Diagnostic, Place, Report, stop
-from nnlang.lower import FILTER, Ranking
-from nnlang.network import Kind, Layer, Network
+from nnlang.network import Kind, Layer
 from nnlang.runtime import indexfile
 from nnlang.runtime.dataset import DataSet, sparse_set
 from nnlang.runtime.devices import CPU, Device
 from nnlang.runtime.files import atomic_text, distinct
 from nnlang.runtime.filters import Filter, FilterMode, read_filter
 from nnlang.runtime.fitted import read
+from nnlang.runtime.mesh import ALONE_MESH, Mesh
 from nnlang.runtime.metrics import Rows
-from nnlang.runtime.model import Model
-from nnlang.runtime.preparation import prepared
-from nnlang.runtime.program import Program, feed_for
-from nnlang.runtime.recs import NotFinite, Precision, Top, chosen, dsstne_writer, json_writer, top, units_text
+from nnlang.runtime.model import Model, load
+from nnlang.runtime.portions import Portion, agree, deal, described, laid
+from nnlang.runtime.recommend import Recommender, Wanted, exposed
+from nnlang.runtime.recs import Precision, dsstne_writer, json_writer, units_text
 from nnlang.runtime.signals import Signals, encoded, read_signals, vocabulary
 from nnlang.runtime.textdata import REASONS
 from nnlang.runtime.vocabulary import Vocabulary
+
+__all__ = ["Prediction", "Progress", "Recommender", "Request", "Wanted", "predict"]
 
 Path_ = str | os.PathLike[str]
 
@@ -44,7 +45,8 @@ class Request:
     `dataset` (or its name without `_input`) must be what the input layer reads, where it is given. `layer` is an Output
     layer whose k best are written, or with `raw` (for hidden layers always) all of whose units are. `analog` says
     whether values of the signals count; None asks the model. `json` and `header` change the form of the result, which
-    is DSSTNE's otherwise.
+    is DSSTNE's otherwise. `parallel` says how ranks share the work, `deterministic` that sums go in leaves, for the
+    same bits on 1, 2, 4 and 8 of them.
     """
 
     signals: Path_
@@ -62,6 +64,11 @@ class Request:
     analog: bool | None = None
     json: bool = False
     header: bool = False
+    parallel: str | None = None
+    deterministic: bool = False
+
+
+COMMON = ("k", "batch", "layer", "raw", "parallel", "deterministic")  # of a request: what all ranks must be told alike
 
 
 @dataclass(frozen=True)
@@ -80,175 +87,131 @@ Progress = Callable[[int, int], None]  # samples done, samples in all
 
 
 def predict(
-    model: Model, request: Request, progress: Progress = lambda done, total: None, device: Device = CPU
+    model: Model | Path_,
+    request: Request,
+    progress: Progress = lambda done, total: None,
+    device: Device = CPU,
+    mesh: Mesh = ALONE_MESH,
 ) -> Prediction:
     """Recommendations for every sample of a text, written whole or not at all (dsstne.md 10.2).
 
     Ties go to the lower feature number, units beyond the labels are never recommended, what a filter removes never
     appears. Raises `Stop` for anything wrong with model, signals, index files or filter.
+
+    mesh: ranks that share the work, all of which call this; the first reads texts, writes and has the notices, and of a
+    file of a model each reads its part.
     """
     begin = time.perf_counter()
-    report = Report()
-    source = input_layer(model, request.dataset)
-    target, raw = output_layer(model, request.layer, request.raw)
+    known, digest = _known(model, mesh)
+    source = input_layer(known, request.dataset)
+    target, raw = output_layer(known, request.layer, request.raw)
     _check(request, target, raw)
+    agree(mesh, digest, {name: getattr(request, name) for name in COMMON}, device)
+    network = exposed(known.network, target)
+    mesh = laid(mesh, network, request.parallel, request.deterministic, request.batch)
+    report = Report()
+    given = _read(known, request, source, target, raw, report) if mesh.is_first else None
+    portion = deal(mesh, source, target, request.batch, given.portion if given else None, known)
+    path = None if mesh.size == 1 or isinstance(model, Model) else model
+    recommender = Recommender(known, request.batch, device, mesh, path, {portion.whole.name: portion.whole})
+    run = _Run(request, given, portion, recommender, target, progress)
+    chunks = run.units() if raw else run.recommendations()
+    if given is not None:
+        atomic_text(request.output, chunks)
+    else:
+        deque(chunks, maxlen=0)
+    told = mesh.share(given and (len(given.signals.samples), run.written, *given.lacking()))
+    samples, written, unknown, nothing_known = told
+    seconds = time.perf_counter() - begin
+    return Prediction(samples, written, unknown, nothing_known, seconds, tuple(report.diagnostics))
+
+
+def _known(model: Model | Path_, mesh: Mesh) -> tuple[Model, str]:
+    """The model, of a file that ranks share without its weights; and what ranks compare."""
+    if isinstance(model, Model):
+        return model, ""
+    return (load(model), "") if mesh.size == 1 else described(model, labels=mesh.is_first)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What the texts say: the samples, the names of units, and what follows for the network."""
+
+    signals: Signals
+    names: Sequence[str]
+    portion: Portion
+
+    def lacking(self) -> tuple[int, int]:
+        """Entries of unknown features, and samples without known ones."""
+        return self.signals.unknown, int((self.signals.rows.lengths == 0).sum())
+
+
+def _read(model: Model, request: Request, source: Layer, target: Layer, raw: bool, report: Report) -> _Given:
+    """What the texts of a request say, with what is odd about them reported."""
     features = labels_of(model, source, request.input_index, report, "input", "-i")
     analog = request.analog if request.analog is not None else is_analog(model, source)
     signals = read_signals(request.signals, vocabulary(features), values=analog)
     judge_signals(request.signals, signals, report)
     inputs = signal_set(source, signals.rows, analog)
-    run = _Run(request, signals, Recommender(model, request.batch, device), inputs, target, progress)
     if raw:
-        atomic_text(request.output, run.units())
-    else:
-        names = labels_of(model, target, request.output_index, report, "output", "-o")
-        atomic_text(request.output, run.recommendations(names, run.filter(names, report)))
-    return Prediction(
-        samples=len(signals.samples),
-        written=run.written,
-        unknown=signals.unknown,
-        nothing_known=int((signals.rows.lengths == 0).sum()),
-        seconds=time.perf_counter() - begin,
-        notices=tuple(report.diagnostics),
-    )
+        return _Given(signals, (), Portion(inputs.facts, inputs, torch.empty(0, dtype=torch.int64)))
+    names = labels_of(model, target, request.output_index, report, "output", "-o")
+    removed = _filter(request, names, signals.samples, report)
+    return _Given(signals, names, Portion(inputs.facts, inputs, unlabelled(names, target), removed))
+
+
+def _filter(request: Request, names: Sequence[str], samples: Sequence[str], report: Report) -> Filter | None:
+    """The filter for these samples, if one was given."""
+    if request.filter is None:
+        return None
+    numbered = Vocabulary([encoded(sample) for sample in samples])
+    found, text = read_filter(request.filter, vocabulary(names), numbered, request.filter_mode)
+    judge_filter(request.filter, text, report)
+    if found.has_times:
+        report(codes.TIMES_AS_WEIGHTS, path=request.filter, value=f"{found.largest:.3g}")
+    return found
 
 
 @dataclass
 class _Run:
-    """One prediction under way: the chunks of text that it writes, and how much that was."""
+    """One prediction under way: the chunks of text that it writes, and how much that was; on other ranks nothing."""
 
     request: Request
-    signals: Signals
+    given: _Given | None
+    portion: Portion
     recommender: Recommender
-    inputs: DataSet
     target: Layer
     progress: Progress
     written: int = 0
 
-    def filter(self, names: Sequence[str], report: Report) -> Filter | None:
-        """The filter for these samples, if one was given."""
-        if self.request.filter is None:
-            return None
-        samples = Vocabulary([encoded(sample) for sample in self.signals.samples])
-        path = self.request.filter
-        found, text = read_filter(path, vocabulary(names), samples, self.request.filter_mode)
-        judge_filter(path, text, report)
-        if found.has_times:
-            report(codes.TIMES_AS_WEIGHTS, path=path, value=f"{found.largest:.3g}")
-        return found
-
-    def recommendations(self, names: Sequence[str], removed: Filter | None) -> Iterator[str]:
+    def recommendations(self) -> Iterator[str]:
         """The text of the k best of each sample, a chunk a batch."""
+        names = self.given.names if self.given else ()
         write = (json_writer if self.request.json else dsstne_writer)(names, self.request.precision)
         if self.request.header and not self.request.json:
             yield "sample\tfeature,score:\n"
-        wanted = Wanted(self.request.k, unlabelled(names, self.target), removed, self.signals.samples)
-        for first, found in self.recommender.best({self.inputs.name: self.inputs}, self.target, wanted):
-            samples = self.signals.samples[first : first + len(found.feature)]
+        wanted = Wanted(self.request.k, self.portion.hidden, self.portion.removed, self._samples())
+        for first, found in self.recommender.best(self._sets(), self.target, wanted):
+            samples = self._samples()[first : first + len(found.feature)]
             self.written += int((found.feature >= 0).sum())
             yield write(samples, found)
-            self.progress(first + len(samples), len(self.signals.samples))
+            self.progress(first + len(samples), len(self._samples()))
 
     def units(self) -> Iterator[str]:
         """The text of all units of each sample, a chunk a batch."""
         if self.request.header:
             yield "sample\t" + "\t".join(str(unit) for unit in range(self.target.units)) + "\n"
-        for first, scores in self.recommender.scores({self.inputs.name: self.inputs}, self.target):
-            samples = self.signals.samples[first : first + len(scores)]
+        for first, scores in self.recommender.scores(self._sets(), self.target):
+            samples = self._samples()[first : first + len(scores)]
             self.written += scores.numel()
             yield units_text(samples, scores.cpu().numpy(), self.request.precision)
-            self.progress(first + len(samples), len(self.signals.samples))
+            self.progress(first + len(samples), len(self._samples()))
 
+    def _samples(self) -> Sequence[str]:
+        return self.given.signals.samples if self.given else ()
 
-@dataclass(frozen=True)
-class Wanted:
-    """What is recommended: the k best after the filter, never units of `hidden`; `samples` name the examples."""
-
-    k: int
-    hidden: torch.Tensor
-    removed: Filter | None
-    samples: Sequence[str]
-
-    def of(self, scores: torch.Tensor, first: int) -> Top:
-        """The best of scores [rows, units] of samples first, first + 1, ..., which are changed."""
-        if len(self.hidden):
-            scores[:, self.hidden.to(scores.device)] = float("-inf")
-        if self.removed is not None:
-            self.removed.apply(scores, first)
-        return top(scores, self.k)
-
-    def told(self, found: Callable[[], Top], first: int) -> Top:
-        """The best of samples first, first + 1, ...; Stop for one whose scores are not finite."""
-        try:
-            return found()
-        except NotFinite as error:
-            raise stop(codes.SCORES_NOT_FINITE, sample=self.samples[first + error.row]) from error
-
-
-class Recommender:
-    """A model ready to score batches of examples."""
-
-    def __init__(self, model: Model, batch: int, device: Device = CPU) -> None:
-        self._model, self._batch, self._device = model, batch, device
-
-    def scores(self, datasets: Mapping[str, DataSet], target: Layer) -> Iterator[tuple[int, torch.Tensor]]:
-        """(number of the first example, float32 [examples, units]) of each batch of the data sets of the input layers.
-
-        The model's preparation steps are applied to them first, as in `best`. The tensor stands on the device and may
-        be changed; it is valid until the next one.
-        """
-        datasets = self._prepared(datasets)
-        program = self._program(datasets, target)
-        feed, first = feed_for(program, "predict", datasets), 0
-        with program.watched():
-            for part in program.parts(feed):
-                yield first, program.predict(part)[target.name]
-                first += part.rows
-
-    def best(self, datasets: Mapping[str, DataSet], target: Layer, wanted: Wanted) -> Iterator[tuple[int, Top]]:
-        """(number of the first example, its best and those of the next ones) of each batch; Stop for bad scores.
-
-        A device chooses where it computes, and all scores of a batch never exist, unless k is beyond what it can rank.
-        """
-        k = min(wanted.k, target.units)
-        if self._device.kind == "cpu" or k > MOST:
-            for first, scores in self.scores(datasets, target):
-                yield first, wanted.told(partial(wanted.of, scores, first), first)
-            return
-        datasets = self._prepared(datasets)
-        removed = None if wanted.removed is None else wanted.removed.data_set(target.units)
-        stored = "" if removed is None else "boolean" if removed.facts.boolean else "analog"
-        program = self._program(datasets, target, Ranking(target.index, k, stored))
-        program.hide(wanted.hidden)
-        feed = feed_for(program, "recommend", {**datasets, **({FILTER: removed} if removed else {})})
-        first = 0
-        with program.watched():
-            for part in program.parts(feed):
-                yield first, wanted.told(partial(chosen, program.recommend(part)), first)
-                first += part.rows
-
-    def _prepared(self, datasets: Mapping[str, DataSet]) -> dict[str, DataSet]:
-        return {name: prepared(self._model, data) for name, data in datasets.items()}
-
-    def _program(self, datasets: Mapping[str, DataSet], target: Layer, ranking: Ranking | None = None) -> Program:
-        network = _bound(_exposed(self._model.network, target), datasets)
-        examples = max(datasets[layer.dataset].facts.examples for layer in network.inputs)
-        size = min(self._batch, max(16, examples))  # one user needs no buffers for a thousand
-        return Program.for_predict(network, self._model, size, self._device, ranking)
-
-
-def _bound(network: Network, datasets: Mapping[str, DataSet]) -> Network:
-    """The network as one for these data sets: how they are stored is theirs to say, DSSTNE's models do not know it."""
-    facts = {known.name: known for known in network.data} | {name: data.facts for name, data in datasets.items()}
-    return replace(network, data=tuple(facts.values()))
-
-
-def _exposed(network: Network, target: Layer) -> Network:
-    """The network with `target` among its outputs, so that predicting returns its units."""
-    if target.kind is Kind.OUTPUT:
-        return network
-    shown = replace(target, kind=Kind.OUTPUT, sparseness=None)
-    return replace(network, layers=tuple(shown if layer is target else layer for layer in network.layers))
+    def _sets(self) -> dict[str, DataSet]:
+        return {self.portion.inputs.name: self.portion.inputs}
 
 
 def signal_set(layer: Layer, rows: Rows, analog: bool) -> DataSet:

@@ -13,18 +13,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nnlang.codegen.grid import parts
 from nnlang.codegen.plan import Plan
 from nnlang.compiler import Compiled, compile_network
 from nnlang.lower import Ranking, StateInfo
 from nnlang.lower import Slot as SlotInfo
 from nnlang.network import Network, Training
+from nnlang.placement import ALONE, Placement
 from nnlang.runtime import memory, modules, scalars
+from nnlang.runtime.container import Spans
 from nnlang.runtime.dataset import DataSet
 from nnlang.runtime.devicefeed import DeviceFeed
 from nnlang.runtime.devices import CPU, Device
-from nnlang.runtime.executor import At, CpuExecutor, DeviceExecutor, Executor
+from nnlang.runtime.executor import At, CpuExecutor, DeviceExecutor, Executor, Groups
 from nnlang.runtime.feed import Feed, Ids
 from nnlang.runtime.initialise import initial
+from nnlang.runtime.mesh import ALONE_MESH, Mesh
 from nnlang.runtime.model import Model
 
 NORM_START = {"scale": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
@@ -33,8 +37,11 @@ NORM_START = {"scale": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
 class Program:
     """The entry points of one network, ready to run on a device.
 
-    States are held by what they are (`StateInfo`), in the layout that the plan wants; `weights()` and `load` speak
-    DSSTNE's layout, [in, out]. Results of a call are views that the next call of the same entry overwrites.
+    States are held by what they are (`StateInfo`), in the layout that the plan wants; `get` and `load` speak DSSTNE's
+    layout, [in, out]. Results of a call are views that the next call of the same entry overwrites.
+
+    With a placement it is the program of one rank of a mesh that was laid for it: states are this rank's parts, the
+    batch is of the rows that it gets, and all ranks make and run their programs together.
     """
 
     def __init__(
@@ -46,12 +53,16 @@ class Program:
         dtype: torch.dtype = torch.float32,
         device: Device = CPU,
         ranking: Ranking | None = None,
+        placement: Placement = ALONE,
+        mesh: Mesh = ALONE_MESH,
     ) -> None:
+        assert placement == mesh.placement, "the mesh is laid for the placement"
         self.network, self.batch, self.training, self.dtype, self.device = network, batch, training, dtype, device
-        self.ranking = ranking
-        self.compiled: Compiled = compile_network(network, entries, batch, training, device.options, ranking)
+        self.ranking, self.placement, self.mesh = ranking, placement, mesh
+        self.compiled: Compiled = self._compiled(entries, batch)
         self._scalars = scalars.of_network(network) | (scalars.of_training(training) if training else {})
-        memory.check(self._plan_for, batch, device)
+        memory.check(self._plan_for, batch, device, 1 if device.on_gpu else mesh.world.local_size)
+        mesh.barrier()  # before anyone takes memory that others have counted
         self.states: dict[StateInfo, Tensor] = {}
         with self.watched():
             self.executor = self._executor()
@@ -63,17 +74,22 @@ class Program:
     def _plan_for(self, rows: int) -> Plan:
         if rows == self.batch:
             return largest(self.compiled)
-        entries = list(self.compiled.plans)
-        made = compile_network(self.network, entries, rows, self.training, self.device.options, self.ranking)
-        return largest(made)
+        return largest(self._compiled(list(self.compiled.plans), rows))
+
+    def _compiled(self, entries: Sequence[str], rows: int) -> Compiled:
+        options, rank = self.device.options, self.mesh.rank
+        return compile_network(
+            self.network, entries, rows, self.training, options, self.ranking, self.placement, rank
+        )  # fmt: skip
 
     def _executor(self) -> Executor:
         plans, source = self.compiled.plans, self.compiled.source
+        groups = Groups(self.mesh.model, self.mesh.data)
         if self.device.kind == "cpu":
-            return CpuExecutor(load_source(source), plans, self.batch, self.dtype)
+            return CpuExecutor(load_source(source), plans, self.batch, self.dtype, groups)
         assert self.dtype == torch.float32, "kernels compute in float32"
         module = modules.load(source, interpreted=self.device.kind == "interpret")
-        return DeviceExecutor(module, plans, self.batch, self.device)
+        return DeviceExecutor(module, plans, self.batch, self.device, groups)
 
     def watched(self) -> AbstractContextManager[None]:
         """While it lasts, memory that runs out (4) and failures of the device (5) are Stop."""
@@ -155,29 +171,45 @@ class Program:
         layer = self.network.layers[self.network.weights[info.index].target]
         if info.owner == "bias":
             return np.full(info.shape, layer.init.bias, np.float32)
-        inputs, outputs = info.shape
-        return initial(layer.init, seed, info.index, inputs, outputs)
+        inputs, outputs = (axis.total for axis in info.axes)
+        return initial(layer.init, seed, info.index, inputs, outputs, *spans_of(info))
 
     def _put(self, info: StateInfo, values: NDArray[np.float32]) -> None:
         tensor = torch.from_numpy(np.ascontiguousarray(values))
         self.states[info].copy_(tensor.t() if info.transposed else tensor)
 
     def get(self, info: StateInfo) -> NDArray[np.float32]:
-        """A state as numpy [in, out], a copy."""
-        tensor = self.states[info].to("cpu", torch.float32, copy=True)
-        return (tensor.t() if info.transposed else tensor).contiguous().numpy()
+        """This rank's part of a state as numpy [in, out], a copy."""
+        return _untransposed(info, self.states[info].to("cpu", torch.float32, copy=True).numpy())
+
+    def whole(self, info: StateInfo) -> NDArray[np.float32] | None:
+        """A state as numpy [in, out], on the first rank; None on others. To be called by all ranks together."""
+        split = next((i for i, axis in enumerate(info.axes) if axis.is_split), None)
+        if split is None:
+            return self.get(info) if self.mesh.is_first else None
+        dealt = parts(info.axes[split].total, self.placement.model)
+        assert dealt is not None
+        tensor = self.states[info].to("cpu", torch.float32)
+        found = self.mesh.collect(tensor, 1 - split if info.transposed else split, dealt)
+        return None if found is None else _untransposed(info, found)
+
+    def spans(self) -> Mapping[str, Spans]:
+        """Which part of each array of a model this rank takes, by name: what `model.load` may leave out."""
+        return {state_name(info).rstrip("."): spans_of(info) for info in self.states}
 
     def load(self, model: Model) -> None:
-        """Takes a model's weights, and its optimiser states where this program has such."""
+        """Takes a model's weights, and its optimiser states where this program has such; parts of whole arrays."""
         for info in self.states:
             found = _find(model, info)
             if found is not None:
-                self._put(info, found)
+                self._put(info, found if found.shape == info.shape else found[_place_in(info)])
 
     def store(self, model: Model) -> Model:
-        """The model with this program's weights and optimiser states."""
+        """The model with the weights and optimiser states of all ranks, on the first; all ranks call it together."""
         for info in self.states:
-            _place(model, info, self.get(info))
+            found = self.whole(info)
+            if found is not None:
+                _place(model, info, found)
         return model
 
 
@@ -209,6 +241,19 @@ def feed_for(program: Program, entry: str, datasets: Mapping[str, DataSet], *, s
 def state_name(info: StateInfo) -> str:
     """The name of an optimiser state in a model file: `weight0.v`."""
     return f"{info.owner}{info.index}.{info.part}"
+
+
+def spans_of(info: StateInfo) -> Spans:
+    """Where this rank's part of a state begins and ends, by axis."""
+    return tuple((axis.first, axis.first + (axis.size or 0)) for axis in info.axes)
+
+
+def _place_in(info: StateInfo) -> tuple[slice, ...]:
+    return tuple(slice(*span) for span in spans_of(info))
+
+
+def _untransposed(info: StateInfo, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(values.T if info.transposed else values)
 
 
 def _find(model: Model, info: StateInfo) -> NDArray[np.float32] | None:

@@ -86,6 +86,8 @@ def compare(
     pairs = [(_settings(saved.training), _settings(settings)), (_numbers(saved.network), _numbers(network))]
     changed = [(k, old[k], new[k]) for old, new in pairs for k in old if k in new and old[k] != new[k]]
     changed += differences(saved.versions, now)
+    then, here = (model.progress.get("way", "") or "all together" for model in (saved, ours))
+    changed += [("way of training", then, here)] if then != here else []
     for name, old, new in changed:
         facts = {"what": name.rstrip("_"), "then": _plain(old), "now": _plain(new)}
         yield Diagnostic(codes.RESUME_DIFFERS, Place(str(path)), facts)

@@ -33,7 +33,7 @@ from nnlang.runtime.feed import Batch, Ids
 from nnlang.runtime.memory import text
 from nnlang.runtime.program import Program
 from nnlang.runtime.steps import Outcome, Wait
-from nnlang.runtime.ways import Dealt, Hurry, Note
+from nnlang.runtime.ways import Hurry, Note, dealt
 
 if TYPE_CHECKING:
     from nnlang.runtime.mesh import Mesh
@@ -47,7 +47,7 @@ BOOT = Path("/proc/sys/kernel/random/boot_id")  # tells machines of one name apa
 class Asynchronous:
     """Training without waiting, on the CPUs of one machine."""
 
-    name = "asynchronous"
+    name, entry = "asynchronous", "step"
 
     def program(
         self, network: Network, settings: Training, batch: int, device: Device, placement: Placement, mesh: Mesh
@@ -93,7 +93,7 @@ class AsynchronousSteps:
         assert program.training is not None
         self._program, self._training, self._mesh = program, program.training, mesh
         self._brake, self._hurry, self._flag = replace(brake), hurry, flag
-        self._dealt = Dealt(feed, program.training.batch, mesh.data.rank, mesh.data.size)
+        self._dealt = dealt(feed, program.training.batch, mesh.data)
 
     def parts(self, order: Ids | None, first: int) -> Iterator[Group]:
         """The groups of an epoch from a batch on, each from where the one before has ended."""
@@ -108,7 +108,7 @@ class AsynchronousSteps:
         self._mesh.barrier()  # nobody changes the weights while another rank still measures or saves them
         own, most = replace(self._brake), self._dealt.batches - part.first
         errors: list[float] = []
-        while len(errors) < most and not self._is_halted():
+        while len(errors) < most and not (errors and self._is_halted()):
             errors.append(self._step(part, len(errors), at, own))
         meeting = max(self._mesh.everyone(len(errors)))
         while len(errors) < meeting:

@@ -35,7 +35,7 @@ from nnlang.runtime.stored import Array
 
 Ints = NDArray[np.int64]
 Span = tuple[int, int]  # the first unit, and the one behind the last
-Wanted = Mapping[str, Span]
+Wanted = Mapping[str, Span | None]  # by name; None: the whole, which is no part
 
 BLOCK = 1 << 20  # entries, or dense numbers, that are worked on together
 GAP = 4  # times what is wanted: as much may be read beside it in one go; rows further apart are read one by one
@@ -119,19 +119,20 @@ def read_part(
     *,
     memory: int | None = None,
 ) -> dict[str, DataSet]:
-    """Parts of the data sets of some files, by name: for each name that is wanted its units first..last-1.
+    """Parts of the data sets of some files, by name: for each name that is wanted its units first..last-1, or all.
 
     The same as `sliced` makes of the whole sets, their digests included. surveyed: of these files, where it is known.
     Raises what `dataset.read` raises.
     """
     known = surveyed if surveyed is not None else survey(paths, memory=memory)
     budget, found = Budget.of(memory), {}
-    for name, (first, last) in wanted.items():
+    for name, span in wanted.items():
         if name not in known:
             continue
         one = known[name]
         with Hdf(Path(one.data.path), budget) as file:
-            found[name] = _Part(SetReader(file, one.number), one, budget).read(first, last)
+            made = _Part(SetReader(file, one.number), one, budget).read(*span or (0, one.facts.units))
+        found[name] = made if span else replace(made, part=None, lengths=None)
     return found
 
 

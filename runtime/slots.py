@@ -20,7 +20,7 @@ from torch import Tensor
 from nnlang.codegen.grid import PIECE, gather_leaf, gather_leaves
 from nnlang.lower import Slot as SlotInfo
 from nnlang.runtime.dataset import DataSet
-from nnlang.runtime.feed import Ids, dense_rows, lengths_of, positions
+from nnlang.runtime.feed import Ids, dense_rows, lengths_of, positions, whole_lengths_of
 
 LIMIT = 2**31  # entries of a chunk: their numbers are 32-bit integers
 DENSE_BLOCK = 64 << 20  # bytes of dense rows that the host makes at a time
@@ -35,6 +35,8 @@ class DeviceSlot:
     """A chunk's rows for one bound layer; batch b has rows b * m up to the next batch's or the chunk's last one.
 
     ids [rows]: global example numbers; dense [rows, units]; weight [rows]; share [rows]: 1 / entries, 0 for none.
+    Of a layer that is split over ranks: units `first` on, numbered from 0; lengths [rows]: entries of whole rows, which
+    share counts. A leaf of a row's sum has `leaf` units.
     By row: starts [rows + 1] first entries; index [entries] features, ascending in each row; values [entries], None for
     ones; bag (row, leaf) owns pieces row_bags[row * leaves + leaf] up to the next bag's; row_pieces: first entries.
     By unit, where asked for; the entries of a batch in the same range, sorted by unit and row: bag (batch, unit) owns
@@ -45,11 +47,13 @@ class DeviceSlot:
 
     units: int
     leaves: int
+    leaf: int
     sparse: bool
     ids: Tensor
     dense: Tensor | None = None
     weight: Tensor | None = None
     share: Tensor | None = None
+    lengths: Tensor | None = None
     starts: Tensor | None = None
     index: Tensor | None = None
     values: Tensor | None = None
@@ -63,6 +67,7 @@ class DeviceSlot:
     entry_capacity: int = 1
     row_piece_capacity: int = 1
     unit_piece_capacity: int = 1
+    first: int = 0
 
 
 class Room(NamedTuple):
@@ -87,14 +92,15 @@ def loaded_shapes(info: SlotInfo, data: DataSet, room: Room) -> Shapes:
     if not data.facts.sparse:
         return {**weight, "dense": (FLOAT, (room.rows, info.units))}
     values: Shapes = {"values": (FLOAT, (room.entries,))} if _has_values(info, data) else {}
-    return {**weight, **values, "starts": (INT, (room.rows + 1,)), "index": (INT, (room.entries,))}
+    lengths: Shapes = {} if data.lengths is None else {"lengths": (INT, (room.rows,))}
+    return {**weight, **values, **lengths, "starts": (INT, (room.rows + 1,)), "index": (INT, (room.entries,))}
 
 
 def derived_shapes(info: SlotInfo, data: DataSet, room: Room, by_unit: bool) -> Shapes:
     """The tensors of a slot that follow from the loaded ones."""
     if not data.facts.sparse:
         return {}
-    bags = room.rows * gather_leaves(info.units)
+    bags = room.rows * gather_leaves(info.units, info.total)
     found: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {
         "share": (FLOAT, (room.rows,)),
         "row_bags": (INT, (bags + 1,)),
@@ -119,7 +125,7 @@ def size(shapes: Shapes) -> int:
 
 def building(info: SlotInfo, room: Room, by_unit: bool) -> int:
     """Bytes that `derive` takes for a while, on any device."""
-    bags = max(room.rows * gather_leaves(info.units), room.batches * info.units if by_unit else 0)
+    bags = max(room.rows * gather_leaves(info.units, info.total), room.batches * info.units if by_unit else 0)
     width = 8 if bags >= LIMIT else 4
     each = 5 * width + 20 if by_unit else 3 * width  # sorting has two copies of keys and of 64-bit numbers
     return each * room.entries + (width + 8) * bags + 16 * most_pieces(room.entries, bags) + 24 * room.rows
@@ -128,7 +134,8 @@ def building(info: SlotInfo, room: Room, by_unit: bool) -> int:
 def make(info: SlotInfo, shapes: Shapes, ids: Tensor, same: DeviceSlot | None) -> DeviceSlot:
     """A slot with memory for what `shapes` names; the rest is that of the slot of the same rows."""
     sparse = "dense" not in shapes
-    slot = DeviceSlot(info.units, gather_leaves(info.units), sparse, ids)
+    leaves, leaf = gather_leaves(info.units, info.total), gather_leaf(info.total)
+    slot = DeviceSlot(info.units, leaves, leaf, sparse, ids, first=info.first)
     if same is not None:
         slot = replace(same, weight=None, values=None)
     for name, (kind, shape) in shapes.items():
@@ -153,6 +160,8 @@ def content(info: SlotInfo, data: DataSet, ids: Ids, own: bool) -> Iterator[tupl
         assert data.index is not None
         yield "starts", 0, np.concatenate(([0], np.cumsum(lengths)))
         yield "index", 0, data.index[where]
+        if data.lengths is not None:
+            yield "lengths", 0, whole_lengths_of(data, ids)
     stored, scale = data.values, _scale(info, data)
     values = None if stored is None else stored[where]
     if scale is not None:
@@ -185,6 +194,8 @@ def permute(source: DeviceSlot, slot: DeviceSlot, entries: int, own: bool) -> No
     assert source.starts is not None and slot.starts is not None
     lengths = source.starts.diff()[order]
     if not own:
+        if source.lengths is not None:
+            torch.index_select(source.lengths, 0, order, out=slot.lengths)
         torch.cumsum(lengths, 0, dtype=INT, out=slot.starts[1:])
     row = torch.repeat_interleave(lengths, output_size=entries)
     where = (source.starts[order] - slot.starts[:-1]).index_select(0, row)
@@ -199,10 +210,11 @@ def derive(slot: DeviceSlot, rows: int, entries: int, m: int) -> None:
     assert slot.starts is not None and slot.index is not None and slot.share is not None
     assert slot.row_bags is not None and slot.row_pieces is not None
     lengths, index = slot.starts[: rows + 1].diff(), slot.index[:entries]
-    slot.share[:rows] = torch.where(lengths > 0, 1.0 / lengths.double(), 0.0)
+    whole = lengths if slot.lengths is None else slot.lengths[:rows]
+    slot.share[:rows] = torch.where(whole > 0, 1.0 / whole.double(), 0.0)
     row = torch.repeat_interleave(lengths, output_size=entries)
     bags = rows * slot.leaves
-    keys = _wide(row, bags) * slot.leaves + index // gather_leaf(slot.units)
+    keys = _wide(row, bags) * slot.leaves + index // slot.leaf
     _cut(keys, slot.row_bags[: bags + 1], slot.row_pieces)
     if slot.unit_bags is None:
         return
@@ -247,5 +259,5 @@ def measured(slot: DeviceSlot, rows: int, entries: int, m: int) -> Capacity:
 
 def bounded(info: SlotInfo, entries: int, m: int) -> Capacity:
     """What no batch of m rows with at most so many entries can exceed."""
-    bags = (m * gather_leaves(info.units), info.units)
+    bags = (m * gather_leaves(info.units, info.total), info.units)
     return Capacity(entries, *(max(1, most_pieces(entries, n)) for n in bags))

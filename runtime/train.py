@@ -6,89 +6,41 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from nnlang.codes import training as codes
 from nnlang.diagnostics import Diagnostic, stop
 from nnlang.lower import StateInfo
 from nnlang.network import Network, Training
-from nnlang.runtime import checkpoint
+from nnlang.runtime import checkpoint, totals
 from nnlang.runtime.dataset import DataSet
 from nnlang.runtime.devices import CPU, Device
+from nnlang.runtime.events import SECONDS_BETWEEN_CHECKPOINTS, Course, Event, Observer, TrainResult
 from nnlang.runtime.executor import At
 from nnlang.runtime.files import check_room
+from nnlang.runtime.mesh import ALONE_MESH, Mesh
 from nnlang.runtime.model import Model
 from nnlang.runtime.philox import philox
 from nnlang.runtime.preparation import recorded
-from nnlang.runtime.program import Program, feed_for
+from nnlang.runtime.program import feed_for
 from nnlang.runtime.resume import Position, compare, position
-from nnlang.runtime.steps import Outcome, Wait, steps_of
-from nnlang.runtime.versions import versions
+from nnlang.runtime.steering import Order, Steering
+from nnlang.runtime.steps import Outcome, Wait
+from nnlang.runtime.together import PLAIN
+from nnlang.runtime.versions import DECISIVE, versions
+from nnlang.runtime.ways import Way
 
 if TYPE_CHECKING:
     from nnlang.runtime.validation import Validation
 
+__all__ = ["SECONDS_BETWEEN_CHECKPOINTS", "Course", "Event", "Observer", "TrainResult", "shuffled", "train"]
+
 SHUFFLE = 4  # the purpose in the fourth counter word of the generator
-SECONDS_BETWEEN_CHECKPOINTS = 600.0  # a crash loses ten minutes at most, however long an epoch is
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that an observer of a training may show."""
-
-    kind: str  # "epoch", "batch", "checkpoint", "brake", "notice" or "validation"
-    epoch: int  # from 1
-    batch: int = 0  # finished ones of this epoch
-    batches: int = 0
-    error: float = 0.0  # mean over examples of the sum over units; with regularisation for an epoch
-    training_error: float = 0.0
-    regularization_error: float = 0.0
-    seconds: float = 0.0
-    samples_per_second: float = 0.0
-    path: str = ""
-    notice: Diagnostic | None = None
-    measures: Mapping[str, float] = field(default_factory=dict)  # of a validation, by metric
-    best: bool = False  # whether they are better than those of all epochs before
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a training gave: the model, epochs done, the last one's error, seconds, why it ended before its end.
-
-    validation: (epoch, value) of all that was measured, in all segments; `best` and `best_epoch` are the best of them
-    (nan and 0 without any), and where the run has come to its end `model` is that of the best epoch. checkpoint: the
-    file to go on from where the run was interrupted or paused.
-    """
-
-    model: Model
-    epochs: int
-    error: float
-    seconds: float
-    interrupted: bool = False
-    paused: bool = False
-    stopped_early: bool = False
-    best_epoch: int = 0
-    best: float = math.nan
-    validation: tuple[tuple[int, float], ...] = ()
-    checkpoint: str = ""
-
-
-@dataclass(frozen=True)
-class Course:
-    """How a run is judged on the way, after which epoch it pauses, and how often it writes a checkpoint."""
-
-    validation: Validation | None = None
-    pause: int | None = None
-    checkpoint_seconds: float = SECONDS_BETWEEN_CHECKPOINTS
-
-
-Observer = Callable[[Event], None]
 
 
 def train(
@@ -106,6 +58,8 @@ def train(
     validation: Validation | None = None,
     pause: int | None = None,
     checkpoint_seconds: float = SECONDS_BETWEEN_CHECKPOINTS,
+    mesh: Mesh = ALONE_MESH,
+    way: Way = PLAIN,
 ) -> TrainResult:
     """Trains a network and writes its model, whole, at the end; checkpoints on the way.
 
@@ -114,18 +68,32 @@ def train(
     epoch, and the run may end early. After epoch `pause` a checkpoint is written and the run is left there, unless it
     has come to its end; the same call with `resume` goes on as if nothing had been. Raises Stop: data that do not fit
     (3), no memory (4), the device fails (5), divergence (6), disk (7).
+
+    mesh: the ranks that train together, laid for a placement; each of them makes this call, with the same network,
+    settings and data (or its part of them). The first one alone observes, judges, writes, and is interrupted; the other
+    ones' observer, validation and interrupted do not count. Resuming, all ranks read the first one's checkpoint.
     """
-    if not resume:
+    if mesh.is_first and not resume:
         checkpoint.check_place(output)
+    now = versions(device, mesh.placement)
+    mesh.agree({name: now[name] for name in DECISIVE if name in now})  # what all ranks compute would else drift apart
+    if mesh.size > 1:
+        from nnlang.runtime.validation import shared
+
+        validation = shared(validation, mesh)
+        observer, interrupted = (observer, interrupted) if mesh.is_first else (None, None)
     course = Course(validation, pause, checkpoint_seconds)
-    run = Run(network, datasets, settings, output, observer or _ignore, device, course)
+    run = Run(network, datasets, settings, output, observer or _ignore, device, course, mesh, way)
     run.model = Model(network, {}, {}, labels=dict(labels or {}), definition=definition, training=settings)
-    run.model.versions, run.model.preparation = versions(device), recorded(datasets)
-    check_room(output, sum(t.numel() * t.element_size() for t in run.program.states.values()))  # now, not at the end
+    run.model.versions, run.model.preparation = now, recorded(datasets)
+    run.model.progress = run.progress()
+    if mesh.is_first:
+        check_room(output, run.bytes_to_write())  # now, not at the end
     if not (resume and run.resume()):
         if resume:
             run.observer(Event("notice", 0, notice=Diagnostic(codes.NOTHING_TO_RESUME, None, {"path": output})))
-        checkpoint.discard(output)  # of an older run under this name: a later --resume must not take them up
+        if mesh.is_first:
+            checkpoint.discard(output)  # of an older run under this name: a later --resume must not take them up
         run.program.initialise(settings.seed)
     with run.program.watched():
         return run.go(interrupted or _never)
@@ -140,7 +108,7 @@ def _never() -> bool:
 
 
 class Run:
-    """One training run."""
+    """One training run; of several ranks all go through the same calls."""
 
     def __init__(
         self,
@@ -151,30 +119,36 @@ class Run:
         observer: Observer,
         device: Device,
         course: Course,
+        mesh: Mesh = ALONE_MESH,
+        way: Way = PLAIN,
     ) -> None:
         self.network, self.settings, self.output, self.observer = network, settings, output, observer
-        self.course, self.validation = course, course.validation
+        self.course, self.validation, self.mesh, self.way = course, course.validation, mesh, way
         batch = min(settings.batch, max(d.facts.examples for d in datasets.values())) if datasets else settings.batch
-        self.program = Program(network, ["step"], batch, settings, device=device)
+        self.program = way.program(network, settings, batch, device, mesh.placement, mesh)
         self.shuffle = network.shuffle if settings.shuffle is None else settings.shuffle
-        self.feed = feed_for(self.program, "step", datasets, shuffled=self.shuffle)
+        self.feed = feed_for(self.program, way.entry, datasets, shuffled=self.shuffle)
         self.model: Model
         self.at = Position(judged=course.validation.judged if course.validation else "")
         self.data = {d.name: d.sha256 for d in self.feed.datasets}
-        self.batches = -(-self.feed.examples // settings.batch)
+        self.batches = way.batches(self.feed.examples, settings.batch)
         self._saved = time.monotonic()
         self._kept = ""
         self._kept_at = (-1, 0)
 
+    def bytes_to_write(self) -> int:
+        """What all states take in a file."""
+        return sum(t.element_size() * math.prod(a.total for a in i.axes) for i, t in self.program.states.items())
+
     def resume(self) -> bool:
         """Takes up the newest checkpoint of this run's model; False where there is none."""
-        newest = checkpoint.newest(self.output)
+        newest = checkpoint.newest_of_all(self.output, self.program.spans(), self.mesh)
         if newest is None:
             return False
         for notice in newest.notices:
             self.observer(Event("notice", 0, notice=notice))
         saved = newest.model
-        now = versions(self.program.device)
+        now = versions(self.program.device, self.mesh.placement)
         for notice in compare(saved, newest.path, self.model, self.settings, self.data, now):
             self.observer(Event("notice", self.at.epoch + 1, notice=notice))
         self.at = position(saved, newest.path, self.batches, self.feed.examples)
@@ -192,11 +166,21 @@ class Run:
         if at.judged != judged:
             facts: dict[str, object] = {"then": at.judged, "now": judged or "nothing (no --validate)"}
             self._note(Diagnostic(codes.JUDGED_OTHERWISE, None, facts))
-        elif best is None or checkpoint.best_of(self.output, saved, best[0]) is not None:
+        elif best is None or self._first(lambda: checkpoint.best_of(self.output, saved, best[0]) is not None):
             return
         else:
             self._tell_gone(best[0])
         at.validation, at.judged = (), judged
+
+    def _first(self, work: Callable[[], Any]) -> Any:
+        """What the first rank's work gives, on every rank; the others wait as long as it takes."""
+        return self.mesh.share(work() if self.mesh.is_first else None)
+
+    def _written(self, write: Callable[[], object]) -> None:
+        """Has the first rank write something, while the others wait."""
+        if self.mesh.is_first:
+            write()
+        self.mesh.barrier()
 
     def _tell_gone(self, best: int) -> None:
         facts: dict[str, object] = {"best": best, "kept": checkpoint.best_path(self.output), "path": self.output}
@@ -208,22 +192,29 @@ class Run:
     def go(self, interrupted: Callable[[], bool]) -> TrainResult:
         """Runs until the epochs are done, nothing gets better, it is time to pause, or somebody interrupts."""
         began = time.monotonic()
-        self.steps = steps_of(self.program, self.at.brake)
+        self.steering = Steering(self.mesh, interrupted, self._is_due)
+        self.mesh.barrier()  # reading and loading take some ranks longer than others
+        self.steps = self.way.steps(
+            self.program, self.feed, self.at.brake, self.mesh, self.steering.hurry, self._note
+        )  # fmt: skip
         between = self.at.epoch > 0 and not self.at.batch  # what followed the epoch may have been cut off
         if between and not self._close(interrupted):
             return self._left(began, interrupted=True)
         while self.at.epoch < self.settings.epochs and not self._is_exhausted():
             if self.course.pause is not None and self.at.epoch >= self.course.pause:
                 return self._left(began, paused=True)
-            if not (self._epoch(interrupted) and self._close(interrupted)):
+            if not (self._epoch() and self._close(interrupted)):
                 return self._left(began, interrupted=True)
         return self._finished(began)
 
+    def _is_due(self) -> bool:
+        return time.monotonic() - self._saved > self.course.checkpoint_seconds
+
     def _left(self, began: float, **why: bool) -> TrainResult:
         """Leaves the run where it stands, with a checkpoint to go on from."""
-        if self._kept_at != (self.at.epoch, self.at.batch):
-            self.keep()
-        return self._result(self.model, began, checkpoint=self._kept, **why)
+        is_kept = self._kept_at == (self.at.epoch, self.at.batch)
+        model = self.snapshot() if is_kept else self.keep()
+        return self._result(model, began, checkpoint=self._kept, **why)
 
     def _finished(self, began: float) -> TrainResult:
         """Ends the run: the best epoch becomes the model, and the last one stays beside it where that is another."""
@@ -231,15 +222,17 @@ class Run:
         early = self.at.epoch < self.settings.epochs
         if early:
             self._tell_early_stop(best)
-        found = None if best is None or best[0] == self.at.epoch else checkpoint.best_of(self.output, last, best[0])
-        if found is None:
-            if best is not None and best[0] != self.at.epoch:
+        found = None
+        if best is not None and best[0] != self.at.epoch and self.mesh.is_first:
+            found = checkpoint.best_of(self.output, last, best[0])
+            if found is None:
                 self._tell_gone(best[0])
-            checkpoint.finish(last, self.output)
+        if found is None:
+            self._written(lambda: checkpoint.finish(last, self.output))
             return self._result(last, began, stopped_early=early)
         found.training, found.versions = self.settings, self.model.versions
         found.progress["trained"] = self.at.epoch
-        checkpoint.finish(found, self.output, last)
+        self._written(lambda: checkpoint.finish(found, self.output, last))
         return self._result(found, began, stopped_early=early)
 
     def _result(self, model: Model, began: float, **more: Any) -> TrainResult:
@@ -266,15 +259,17 @@ class Run:
             return False
         interval = self.settings.checkpoint_interval
         if interval and self.at.epoch % interval == 0 and self.at.epoch < self.settings.epochs:
-            checkpoint.keep_interval(self.snapshot(), self.output)
+            model = self.snapshot()
+            self._written(lambda: checkpoint.keep_interval(model, self.output))
             self.keep()
         return True
 
     def _measure(self, interrupted: Callable[[], bool]) -> bool:
         """Measures the model, and keeps it where it is better than all before; False if it was interrupted."""
-        assert self.validation is not None
-        began, at, metric = time.monotonic(), self.at, self.validation.metric
-        measures = self.validation.measure(self.snapshot(), interrupted)
+        validation = self.validation
+        assert validation is not None
+        began, at, metric, model = time.monotonic(), self.at, validation.metric, self.snapshot()
+        measures: dict[str, float] = self._first(lambda: dict(validation.measure(model, interrupted)))
         if not measures:
             return False
         value = measures[str(metric)]
@@ -285,8 +280,9 @@ class Run:
         seconds = time.monotonic() - began
         self.observer(Event("validation", at.epoch, seconds=seconds, measures=measures, best=is_best))
         if is_best:
-            self._kept = str(checkpoint.keep_best(self.snapshot(), self.output))
-            self._saved = time.monotonic()
+            model.progress = self.progress()
+            self._written(lambda: checkpoint.keep_best(model, self.output))
+            self._saved, self._kept = time.monotonic(), str(checkpoint.best_path(self.output))
         return True
 
     def _tell_early_stop(self, best: tuple[int, float] | None) -> None:
@@ -296,26 +292,30 @@ class Run:
         facts |= {"patience": self.validation.patience, "times": self.validation.stale(self.at.validation)}
         self._note(Diagnostic(codes.EARLY_STOP, None, facts | {"epochs": self.settings.epochs}))
 
-    def _epoch(self, interrupted: Callable[[], bool]) -> bool:
+    def _epoch(self) -> bool:
         """Runs the rest of an epoch; False if it was interrupted."""
         began, first, launched = time.monotonic(), self.at.rows, self.at.steps
         order = shuffled(self.settings.seed, self.at.epoch, self.feed.examples) if self.shuffle else None
         running: deque[Wait] = deque()
-        for part in self.program.parts(self.feed, order, self.at.batch, self.steps.most):
+        for part in self.steps.parts(order, self.at.batch):
             running.append(self.steps.launch(part, At(self.settings.seed, self.at.epoch, launched)))
             launched += part.count
             self._take(running, self.steps.ahead)
-            stopped = interrupted()
-            due = time.monotonic() - self._saved > self.course.checkpoint_seconds
-            if stopped or due:
-                self._take(running, 0)
-            if stopped:
+            if not self._obeyed(self.steering.after_group(), running):
                 return False
-            if due:
-                self.keep()
+        if not self._obeyed(self.steering.at_end(), running):
+            return False
         self._take(running, 0)
         self._close_epoch(time.monotonic() - began, self.at.rows - first)
         return True
+
+    def _obeyed(self, order: Order, running: deque[Wait]) -> bool:
+        """Does what is to be done between two groups of batches; False if the run is to end here."""
+        if order.stop or order.save:
+            self._take(running, 0)
+        if order.save and not order.stop:
+            self.keep()
+        return not order.stop
 
     def _take(self, running: deque[Wait], ahead: int) -> None:
         """Takes what launched groups gave, oldest first, until at most `ahead` are under way."""
@@ -338,14 +338,11 @@ class Run:
         self.observer(Event("batch", at.epoch + 1, at.batch, self.batches, error, error))
 
     def _diverged(self, error: float, epoch: int, batch: int) -> Exception:
-        bad = self._not_finite()
+        bad = totals.not_finite(self.program)
         where = f"; the first values that are not finite stand in {self._told(bad)}" if bad else ""
         facts: dict[str, Any] = {"error": error, "epoch": epoch, "batch": batch, "where": where}
         kept = self._kept or "none was written yet"
         return stop(codes.DIVERGENCE, None, **facts, alpha=self.settings.alpha, checkpoint=kept)
-
-    def _not_finite(self) -> StateInfo | None:
-        return next((info for info, t in self.program.states.items() if not bool(torch.isfinite(t).all())), None)
 
     def _told(self, info: StateInfo) -> str:
         weights, layers = self.network.weights, self.network.layers
@@ -354,7 +351,7 @@ class Run:
 
     def _close_epoch(self, seconds: float, rows: int) -> None:
         at = self.at
-        training, penalty = at.error / max(1, at.rows), self.regularization_error()
+        training, penalty = at.error / max(1, at.rows), totals.regularization_error(self.program, self.settings)
         if not math.isfinite(training + penalty):
             raise self._diverged(training + penalty, at.epoch + 1, at.batch)
         at.epoch, at.batch, at.error, at.rows = at.epoch + 1, 0, 0.0, 0
@@ -363,31 +360,29 @@ class Run:
         done = (at.epoch, self.batches, self.batches)
         self.observer(Event("epoch", *done, at.last_error, training, penalty, seconds, speed))
 
-    def regularization_error(self) -> float:
-        """Sum over unshared matrices of lambda / 2 w^2 + lambda1 |w|, as the weights are now (dsstne.md 3.5)."""
-        total = 0.0
-        for info, w in self.program.states.items():
-            if info.owner == "weight" and not info.part:
-                for factor, order in ((0.5 * self.settings.lambda_, 2), (self.settings.lambda1, 1)):
-                    if factor:  # by rows, whose order of summing hangs on no number of threads
-                        norms = torch.linalg.vector_norm(w, order, 1, dtype=torch.float64)
-                        total += factor * float(norms.pow(order).sum())
-        return total
-
     def snapshot(self) -> Model:
-        """The model as it is now, with everything that going on needs; Stop where the last update was not finite."""
-        if self._not_finite():
-            raise self._diverged(self.at.last_error, self.at.epoch + (self.at.batch > 0), self.at.batch)
-        self.program.store(self.model)
-        self.model.training = self.settings
-        self.model.progress = {**self.at.progress(), "data": self.data}
-        return self.model
+        """The model as it is now, with everything that going on needs; Stop where the last update was not finite.
 
-    def keep(self) -> None:
-        """Writes a checkpoint to go on from."""
-        path = checkpoint.keep(self.snapshot(), self.output)
-        self._saved, self._kept, self._kept_at = time.monotonic(), str(path), (self.at.epoch, self.at.batch)
-        self.observer(Event("checkpoint", self.at.epoch + 1, self.at.batch, path=str(path)))
+        Of several ranks the first one gets the numbers, which stay in memory as long as the caller wants them.
+        """
+        if totals.not_finite(self.program):
+            raise self._diverged(self.at.last_error, self.at.epoch + (self.at.batch > 0), self.at.batch)
+        empty: dict[str, Any] = {name: {} for name in ("weights", "biases", "batch_norm", "state")}
+        made = replace(self.model, **empty, training=self.settings, progress=self.progress())
+        return self.program.store(made)
+
+    def progress(self) -> dict[str, Any]:
+        """What the model's record says of how far this run has come, and on what."""
+        way = {"way": self.way.name} if self.way.name else {}
+        return {**self.at.progress(), "data": self.data, **way}
+
+    def keep(self) -> Model:
+        """Writes a checkpoint to go on from; answers what it holds."""
+        model, at = self.snapshot(), checkpoint.Position(self.at.epoch, self.at.batch)
+        self._written(lambda: checkpoint.keep(model, self.output))
+        self._saved, self._kept, self._kept_at = time.monotonic(), str(checkpoint.checkpoint_path(self.output, at)), at
+        self.observer(Event("checkpoint", self.at.epoch + 1, self.at.batch, path=self._kept))
+        return model
 
 
 def shuffled(seed: int, epoch: int, examples: int) -> NDArray[np.int64]:

@@ -24,6 +24,7 @@ from nnlang.runtime import pointwise
 from nnlang.runtime.dataset import DataSet, read_all
 from nnlang.runtime.devices import CPU, Device
 from nnlang.runtime.filters import Filter, FilterMode
+from nnlang.runtime.mesh import Mesh
 from nnlang.runtime.metrics import Ints, Rows, mean_of, per_user
 from nnlang.runtime.model import Model
 from nnlang.runtime.pointwise import never
@@ -96,6 +97,19 @@ class Validation:
     def exhausted(self, history: History) -> bool:
         """Whether nothing has got better for so long that the training ends."""
         return 0 < self.patience <= self.stale(history)
+
+
+def shared(found: Validation | None, mesh: Mesh) -> Validation | None:
+    """The first rank's validation for all ranks: the others know how it judges, and it alone measures."""
+    facts = mesh.share(None if found is None else [str(found.metric), found.patience, found.every, found.data])
+    if mesh.is_first or facts is None:
+        return found if mesh.is_first else None
+    text, patience, every, data = facts
+    return Validation(_metric(text), _elsewhere, patience, every, data)
+
+
+def _elsewhere(model: Model, interrupted: Callable[[], bool] = never) -> Mapping[str, float]:
+    raise AssertionError("the first rank measures")
 
 
 class _Kept(Recommender):

@@ -11,11 +11,13 @@ import h5py
 import numpy as np
 import torch
 
+from nnlang.placement import ALONE, Placement
 from nnlang.runtime.devices import CPU, Device
 from nnlang.version import __version__
 
 # Where these differ, a resumed run need not give the same bits (design.md 5); the others are told for support only.
 DECISIVE = ("nnlang", "torch", "triton", "machine", "cpu", "threads", "device", "precision")
+RANKS = "ranks"  # how many there are, where bits hang on it
 
 
 class Difference(NamedTuple):
@@ -26,11 +28,12 @@ class Difference(NamedTuple):
     now: str
 
 
-def versions(device: Device = CPU) -> dict[str, str]:
+def versions(device: Device = CPU, placement: Placement = ALONE) -> dict[str, str]:
     """What runs now, for `Model.versions`: nnlang, torch, numpy, hdf5, python, platform, device and what decides there.
 
-    On the CPU that is `machine`, `cpu`, the instruction set that torch uses (such as AVX2), and `threads`, what it
-    computes one operation with; elsewhere `triton` and the `precision` of products.
+    `ranks` is there where there are several, and bits hang on how many. On the CPU that is `machine`, `cpu`, the
+    instruction set that torch uses (such as AVX2), and `threads`, what it computes one operation with; elsewhere
+    `triton` and the `precision` of products.
     """
     found = {
         "nnlang": __version__,
@@ -41,6 +44,8 @@ def versions(device: Device = CPU) -> dict[str, str]:
         "platform": platform.platform(),
         "device": device.name,
     }
+    if placement.ranks > 1 and not placement.exact:
+        found[RANKS] = f"{placement.model} x {placement.data}" if placement.data > 1 else str(placement.model)
     if device.kind != "cpu":
         return found | {"triton": version("triton"), "precision": device.options.precision}
     return found | {
@@ -52,4 +57,6 @@ def versions(device: Device = CPU) -> dict[str, str]:
 
 def differences(saved: Mapping[str, str], now: Mapping[str, str]) -> list[Difference]:
     """What differs of that which decides about bits; nothing for a model that remembers nothing."""
-    return [Difference(k, saved[k], now[k]) for k in DECISIVE if k in saved and k in now and saved[k] != now[k]]
+    pairs = [(k, saved[k], now[k]) for k in DECISIVE if k in saved and k in now]
+    pairs += [(RANKS, saved.get(RANKS, "1"), now.get(RANKS, "1"))] if saved and now else []
+    return [Difference(*pair) for pair in pairs if pair[1] != pair[2]]

@@ -7,7 +7,7 @@ The others are for slow links (runtime/averaging.py), for processes of one machi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -19,11 +19,12 @@ from nnlang.runtime.brake import Brake
 from nnlang.runtime.devices import Device
 from nnlang.runtime.executor import At, Part
 from nnlang.runtime.feed import Batch, Feed, Ids
+from nnlang.runtime.mesh import ALONE_MESH, Mesh
 from nnlang.runtime.program import Program
 from nnlang.runtime.steps import Wait
 
 if TYPE_CHECKING:
-    from nnlang.runtime.mesh import Mesh
+    from nnlang.runtime.collective import Ranks
 
 Hurry = Callable[[], bool]  # whether somebody waits for the run to stand still: to end it, or to write a checkpoint
 Note = Callable[[Diagnostic], None]
@@ -56,6 +57,10 @@ class Way(Protocol):
     @property
     def name(self) -> str:
         """What the model's record calls it; nothing for the usual way."""
+
+    @property
+    def entry(self) -> str:
+        """The entry point whose data the program needs."""
 
     def program(
         self, network: Network, settings: Training, batch: int, device: Device, placement: Placement, mesh: Mesh
@@ -104,6 +109,16 @@ class Dealt:
         if not isinstance(self.feed, Feed):
             return Part(self.feed.batch(np.arange(begin, end) if order is None else order[begin:end]), self.most)
         return self.feed.consecutive(begin, end) if order is None else self.feed.batch(order[begin:end])
+
+
+def dealt(feed: Any, batch: int, ranks: Ranks) -> Dealt:
+    """The examples of a feed as they are dealt out to a group of ranks, in batches of `batch` or of all there are."""
+    return Dealt(feed, min(batch, int(feed.examples)), ranks.rank, ranks.size)
+
+
+def alone_beside(mesh: Mesh) -> Mesh:
+    """The mesh of a program that runs alone, while the other ranks of its machine run theirs beside it."""
+    return replace(ALONE_MESH, world=mesh.world)
 
 
 def share(rows: int, ranks: int) -> int:

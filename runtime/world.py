@@ -10,6 +10,7 @@ from nnlang.codes import ranks as codes
 from nnlang.diagnostics import Stop, stop
 
 STORE = "NNLANG_RANKS"  # the folder that ranks which we started ourselves find one another in
+QUICK = 25.0  # seconds that a step waits for a rank that is silent: all have ended within 30
 ALIVE = "NNLANG_RANKS_ALIVE"  # the reading end of a pipe that the starting process holds open
 
 

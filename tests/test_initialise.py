@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nnlang.network import Init, Optimizer, Scheme, Training
 from nnlang.runtime import initialise
@@ -58,6 +61,34 @@ def test_seed_and_weight_decide(scheme: Scheme) -> None:
     assert np.array_equal(one, initial(Init(scheme), 1, 0, 30, 20))
     for other in (initial(Init(scheme), 2, 0, 30, 20), initial(Init(scheme), 1, 1, 30, 20)):
         assert (one == other).mean() < 0.01
+
+
+@given(
+    scheme=st.sampled_from(Scheme),
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    spans=st.tuples(*[st.integers(0, 40)] * 4),
+    block=st.sampled_from((1, 7, 64, 1 << 20)),
+)
+@settings(max_examples=200, deadline=None)
+def test_a_part_holds_the_numbers_of_the_whole(
+    scheme: Scheme, shape: tuple[int, int], spans: tuple[int, int, int, int], block: int
+) -> None:
+    whole = initial(Init(scheme, 0.7), 5, 1, *shape)
+    (a, b), (c, d) = (
+        sorted(min(n, most) for n in pair) for pair, most in zip((spans[:2], spans[2:]), shape, strict=True)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(initialise, "BLOCK", block)
+        part = initial(Init(scheme, 0.7), 5, 1, *shape, (a, b), (c, d))
+    assert np.array_equal(part, whole[a:b, c:d])
+
+
+def test_a_part_takes_the_memory_of_the_part() -> None:
+    tracemalloc.start()
+    part = initial(Init(Scheme.GAUSSIAN), 1, 0, 2_000_000, 256, (1_000_000, 1_020_000))  # of 2 GB
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < part.nbytes + 128 * initialise.BLOCK
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,14 @@ def test_the_commands_that_judge_and_try_out_run(folder: Path) -> None:
     assert "<html" in (folder / "report.html").read_text()
 
 
+def test_the_commands_for_several_devices_run(folder: Path) -> None:
+    found = commands("More than one device")
+    assert [words[1] for words in found] == ["train", "compile"]
+    for words in found:
+        run(words, folder)
+    assert (folder / "shared.nc").is_file()
+
+
 def test_the_commands_about_definitions_run(folder: Path) -> None:
     (folder / "networks").mkdir()
     text = (ROOT / "examples/movielens/config.json").read_text()

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nnlang.codegen.grid import gather_leaf, gather_leaves, parts
 from nnlang.diagnostics import Stop
+from nnlang.lower import Slot as SlotInfo
+from nnlang.network import Network
 from nnlang.runtime import slices
+from nnlang.runtime.block import Slot
 from nnlang.runtime.dataset import DataSet, dense_set, read, read_all, sparse_set, write
-from nnlang.runtime.slices import read_part, sliced, survey
+from nnlang.runtime.devicefeed import DeviceFeed
+from nnlang.runtime.feed import Feed
+from nnlang.runtime.kernels import densify
+from nnlang.runtime.slices import Span, read_part, sliced, survey
+from tests import networks
 from tests.data_fixtures import ANALOG, CLASSES, DENSE, INDEXED, SPARSE_BOOLEAN, netcdf
 
 Arrays = dict[str, Any]
@@ -128,6 +138,7 @@ def test_files_of_others(tmp_path: Path, content: Arrays) -> None:
     (whole,) = read(path)
     looked = survey([path])
     assert looked[whole.name].facts == whole.facts and looked[whole.name].data.notices == whole.notices
+    same(read_part([path], {whole.name: None}, looked)[whole.name], whole)
     for span in ((0, 0), (0, 3), (2, 5), (4, 128), (0, 128), (200, 300)):
         same(read_part([path], {whole.name: span}, looked)[whole.name], sliced(whole, *span))
 
@@ -172,6 +183,7 @@ def test_a_name_stands_once(tmp_path: Path) -> None:
 
 MEASURE = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 import nnlang.runtime.feed
 from nnlang.runtime import slices
@@ -188,7 +200,7 @@ print(peak() - before, found.index.nbytes + found.values.nbytes)
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux measures a process so")
 def test_reading_a_part_takes_the_memory_of_the_part(tmp_path: Path) -> None:
-    random, rows, each, block = np.random.default_rng(1), 10_000, 400, 1 << 15
+    random, rows, each, block = np.random.default_rng(1), 6_000, 400, 1 << 14
     index = np.sort(random.integers(0, 160_000, (rows, each)), axis=1).ravel()
     values = random.random(rows * each).astype(np.float32)
     path = tmp_path / "in.nc"
@@ -199,3 +211,82 @@ def test_reading_a_part_takes_the_memory_of_the_part(tmp_path: Path) -> None:
     stored = path.stat().st_size
     assert kept < stored / 12, (kept, stored)
     assert taken < stored / 2, (taken, kept, stored)  # HDF5's own buffers, 8 MB pieces that are judged, rows, the part
+
+
+def feeds_of(sets: dict[str, DataSet], network: Network, ranges: list[Span], whole: int) -> list[Feed]:
+    """A feed of an input and a target, split alike, for each range of units."""
+
+    def info(layer: int, name: str, role: str, span: Span) -> SlotInfo:
+        one = sets[name]
+        stored = "dense" if not one.facts.sparse else "boolean" if one.values is None else "analog"
+        first, last = span
+        return SlotInfo(layer, name, role, stored, last - first, one.weight is not None, first, whole)
+
+    slots = [[info(0, "input", "input", span), info(2, "output", "target", span)] for span in ranges]
+    return [Feed(network, both, sets) for both in slots]
+
+
+@given(case=sets(), ids=st.lists(st.integers(0, 0), min_size=1, max_size=4), seed=st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_a_feed_hands_out_its_part(case: Any, ids: list[int], seed: int) -> None:
+    data, _ = case
+    whole = 1100  # wider than the data
+    chosen = np.random.default_rng(seed).integers(0, data.facts.examples, len(ids))
+    both = {"input": data, "output": replace(data, name="output")}
+    dealt = parts(whole, 3)
+    assert dealt is not None
+    network = networks.one_hidden(whole, 4, whole)
+    (reference,) = feeds_of(both, network, [(0, whole)], 0)
+    wanted = reference.batch(chosen).slots
+    for whole_sets in (both, None):
+        for span in dealt:
+            there = whole_sets or {name: sliced(one, *span) for name, one in both.items()}
+            (feed,) = feeds_of(there, network, [span], whole)
+            for slot, full in zip(feed.batch(chosen).slots, wanted, strict=True):
+                check_slot(slot, full, span, whole)
+
+
+def check_slot(slot: Slot, full: Slot, span: Span, whole: int) -> None:
+    """Asserts that a slot holds the units of a span of a whole one."""
+    first, last = span
+    if full.dense is not None:
+        assert slot.dense is not None and torch.equal(slot.dense, full.dense[:, first:last])
+        return
+    inside = (full.index >= first) & (full.index < last)
+    assert slot.first == first and torch.equal(slot.feature(), full.index[inside])
+    for name in ("row", "example", "values"):
+        mine, theirs = getattr(slot, name), getattr(full, name)
+        assert theirs is None or torch.equal(mine, theirs[inside])
+    assert slot.share is not None and full.share is not None and torch.equal(slot.share, full.share)
+    assert torch.equal(densify(slot, slot.values, torch.empty(slot.m, last - first)),
+                       densify(full, full.values, torch.empty(full.m, full.units))[:, first:last])  # fmt: skip
+    leaves, size = gather_leaves(last - first, whole), gather_leaf(whole)
+    counted = torch.zeros(slot.m * leaves, dtype=torch.int64)
+    counted.index_add_(0, slot.row * leaves + slot.index // size, torch.ones_like(slot.index))
+    assert torch.equal(slot.bags.diff(), counted)
+
+
+def test_a_part_that_is_not_the_ranks_is_a_mistake_of_ours() -> None:
+    data = sparse_set("input", [0, 2], [1, 700], width=1100)
+    info = SlotInfo(0, "input", "input", "boolean", 1024, False, 0, 1100)
+    with pytest.raises(ValueError, match="were read"):
+        Feed(networks.one_hidden(1100, 4, 1100), [info], {"input": sliced(data, 0, 700)})
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_device_feed_hands_out_its_part(shuffled: bool) -> None:
+    random, whole, m = np.random.default_rng(2), 1100, 4
+    present = random.random((11, whole)) < 0.03
+    offsets = np.concatenate(([0], np.cumsum(present.sum(1))))
+    made = sparse_set("input", offsets, np.nonzero(present)[1], random.random(present.sum()), width=whole)
+    span = (512, 1100)
+    network, order = networks.one_hidden(whole, 4, whole), np.random.default_rng(0).permutation(11)
+    infos = {w: SlotInfo(0, "input", "input", "analog", n, False, f, w) for f, n, w in ((0, 1100, 0), (512, 588, 1100))}
+    device, sets = torch.device("cpu"), {"input": made}
+    full, part = (DeviceFeed(network, [infos[w]], sets, batch=m, device=device, shuffled=shuffled) for w in (0, whole))
+    given = order if shuffled else None
+    (a,), (b,) = (next(feed.chunks(given)).slots for feed in (full, part))
+    assert b.first == 512 and b.leaf == gather_leaf(whole) and b.leaves == gather_leaves(588, whole)
+    assert torch.equal(a.share, b.share) and a.starts is not None and b.starts is not None
+    inside = (a.index >= span[0]) & (a.index < span[1])
+    assert torch.equal(b.index[: int(b.starts[11])] + 512, a.index[: int(a.starts[11])][inside[: int(a.starts[11])]])

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
-from nnlang.codegen.triton.elementwise import update_lines
-from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, cdiv, indented, part
+from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, across, cdiv, indented, part
+from nnlang.codegen.triton.ranks import add_stages
 from nnlang.codegen.triton.tiles import BK
+from nnlang.codegen.triton.updates import add_replicated, store_gradient, stored_axes, update_lines
 from nnlang.ops import BATCH, Axis, Matmul, Op, Stage, Update
 
 PRODUCT = '''
@@ -60,7 +61,8 @@ def linear(scope: Scope, launch: Launch) -> Text:
     op = launch.op
     assert isinstance(op, Matmul)
     inner = op.a.type.axes[0 if op.transpose_a else 1]
-    leaves = leaf_count(inner)
+    leaves, size = leaf_count(inner), leaf(inner.total)
+    within = () if scope.is_apart(inner) else op.epilogue
     kernel = part(scope, launch, "leaves" if leaves > 1 else "")
     factors = oriented(kernel, op)
     frame = Frame(kernel, factors.axes, ("rows", "cols"))
@@ -68,16 +70,19 @@ def linear(scope: Scope, launch: Launch) -> Text:
     counts = [_count(axis) for axis in factors.axes]
     grid = kernel.grid(counts, tile, *([str(leaves)] if leaves > 1 else []))
     if leaves == 1:
-        epilogue = [*frame.stages(op.epilogue, "sums"), store(frame, scope.buffers[op], op)]
+        epilogue = [*frame.stages(within, "sums"), store(frame, scope.buffers[op], op)]
         holes = product(factors, kernel.bound(inner), epilogue)
         text.add(kernel.emit(PRODUCT, doc=_told(op), **holes), kernel.launch(grid, tile))
-        return text
-    holes = product(factors, str(inner.size), [store_leaf(frame, "p0", op)], leaf(inner.size or 0))
-    m, n = (_count(axis) for axis in op.type.axes)
-    text.lines.append(f"p0 = block.scratch('p0', {leaves}, {m}, {n})")
-    doc = f"{_told(op)}, each leaf of {leaf(inner.size or 0)} units by itself."
-    text.add(kernel.emit(PRODUCT, doc=doc.replace(".,", ","), **holes), kernel.launch(grid, tile))
-    add_sum(text, part(scope, launch, "sum"), op, op.epilogue, "p0", leaves)
+    else:
+        holes = product(factors, str(inner.size), [store_leaf(frame, "p0", op)], size)
+        m, n = (_count(axis) for axis in op.type.axes)
+        text.lines.append(f"p0 = block.scratch('p0', {leaves}, {m}, {n})")
+        doc = f"{_told(op)}, each leaf of {size} units by itself."
+        text.add(kernel.emit(PRODUCT, doc=doc.replace(".,", ","), **holes), kernel.launch(grid, tile))
+        add_sum(text, part(scope, launch, "sum"), op, within, "p0", leaves)
+    if scope.is_apart(inner):
+        text.lines += across(inner, scope.buffers[op])
+        add_stages(text, scope, launch, op, op.epilogue)
     return text
 
 
@@ -135,8 +140,21 @@ def product(factors: Factors, inner: str, epilogue: list[str], leaf_units: int =
     }
 
 
-def add_sum(text: Text, kernel: Kernel, op: Op, epilogue: tuple[Stage, ...], parts: str, count: int) -> None:
-    """The kernel that adds up partial sums [count, m, n] of an operation by one balanced tree, then its epilogue."""
+def add_sum(
+    text: Text,
+    kernel: Kernel,
+    op: Op,
+    epilogue: tuple[Stage, ...],
+    parts: str,
+    count: int,
+    there: str = "",
+    dest: str = "",
+) -> None:
+    """The kernel that adds up partial sums [count, m, n] of an operation by one balanced tree, then its epilogue.
+
+    there: how many of them there are, where that is known at run time only. dest: where the sum goes, by default to the
+    operation's buffer.
+    """
     m, n = (_count(axis) for axis in op.type.axes)
     frame = Frame(kernel, op.type.axes, ("rows", "cols"))
     log, scope = (count - 1).bit_length(), kernel.scope
@@ -144,13 +162,13 @@ def add_sum(text: Text, kernel: Kernel, op: Op, epilogue: tuple[Stage, ...], par
     holes = {
         "mask": frame.here(),
         "parts": kernel.pointer(parts),
-        "count": count,
+        "count": there or count,
         "m": kernel.number(m),
         "n": n,
         "log": log,
         "width": 1 << log,
     }
-    body = [*frame.stages(epilogue, "sums"), store(frame, scope.buffers[op], op)]
+    body = [*frame.stages(epilogue, "sums"), store(frame, dest or scope.buffers[op], op)]
     doc = "The sum of the leaves by one balanced tree" + (", and on." if epilogue else ".")
     emitted = kernel.emit(SUM, doc=doc, epilogue=indented(body), **holes)
     text.add(emitted, kernel.launch(f"{cdiv(m, tile.BM)}, {cdiv(n, tile.BN)}", tile))
@@ -160,30 +178,33 @@ def linear_update(scope: Scope, launch: Launch) -> Text:
     """A weight gradient a.T @ b over the batch, used by its optimiser and forgotten."""
     op = launch.op
     assert isinstance(op, Update) and isinstance(op.gradient, Matmul)
-    gradient, state = op.gradient, op.states[0]
-    kernel, text, tile = part(scope, launch), Text(), scope.tiles["linear_update"]
+    gradient, state, shared = op.gradient, op.states[0], op.replicas > 1
+    kernel, text, tile = part(scope, launch, "gradient" if shared else ""), Text(), scope.tiles["linear_update"]
     axes = stored_axes(scope, state)
     left, right = (gradient.a, gradient.transpose_a), (gradient.b, gradient.transpose_b)
     if scope.is_transposed(state):
         left, right = (gradient.b, not gradient.transpose_b), (gradient.a, not gradient.transpose_a)
     a, b = address(kernel, *left, "rows", "ks"), address(kernel, *right, "ks", "cols")
     inner = gradient.a.type.axes[0 if gradient.transpose_a else 1]
-    lines = update_lines(Frame(kernel, axes, ("rows", "cols")), op, "sums")
+    frame, counts = Frame(kernel, axes, ("rows", "cols")), [_count(axis) for axis in axes]
+    lines = [store_gradient(frame, "sums")] if shared else update_lines(frame, op, "sums")
     holes = product(Factors(kernel, axes, a, b, through=True), kernel.bound(inner), lines)
-    grid = kernel.grid([_count(axis) for axis in axes], tile)
-    doc = f"The gradient of {state.type} over the batch, and its update."
+    if shared:
+        holes |= {"rows_here": f"rows < {kernel.number('last')}", "origin": "first + "}
+        counts[0] = "last - first"
+    grid = kernel.grid(counts, tile)
+    doc = f"The gradient of {state.type} over the batch" + (", and its update." if not shared else ", some rows of it.")
     text.add(kernel.emit(PRODUCT, doc=doc, **holes), kernel.launch(grid, tile))
-    return text
-
-
-def stored_axes(scope: Scope, state: Op) -> tuple[Axis, ...]:
-    """The axes of a state in the order in which it is kept."""
-    return state.type.axes[::-1] if scope.is_transposed(state) else state.type.axes
+    if not shared:
+        return text
+    whole = Text()
+    add_replicated(whole, scope, launch, text)
+    return whole
 
 
 def leaf_count(axis: Axis) -> int:
-    """Leaves of a sum over an axis: the batch is summed in one run."""
-    return 1 if axis.size is None else -(-axis.size // leaf(axis.size))
+    """Leaves of a sum over an axis, of this rank's part of it: the batch is summed in one run."""
+    return 1 if axis.size is None else -(-axis.size // leaf(axis.total))
 
 
 def store(frame: Frame, dest: str, op: Op) -> str:

@@ -1,20 +1,19 @@
-"""Element by element: formulas, random masks, updates from a gradient that exists."""
+"""Element by element: formulas, random masks, assignments."""
 
 from __future__ import annotations
 
 from nnlang.codegen.plan import Launch
-from nnlang.codegen.triton.expressions import assignments, triton
+from nnlang.codegen.triton.expressions import triton
 from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, cdiv, indented, part
 from nnlang.codegen.triton.tiles import Tile
-from nnlang.expressions import variables
-from nnlang.ops import BATCH, Assign, Axis, Keep, Op, Pointwise, Scalar, Type, Update
+from nnlang.ops import BATCH, Assign, Axis, Keep, Op, Pointwise, Type
 
 MATRIX = '''
 @triton.jit
 def {name}({params}, BM: tl.constexpr, BN: tl.constexpr):
     """{doc}"""
 {prologue}
-    rows = tl.program_id(0){wide} * BM + tl.arange(0, BM)
+    rows = {origin}tl.program_id(0){wide} * BM + tl.arange(0, BM)
     cols = tl.program_id(1) * BN + tl.arange(0, BN)
     mask = {mask}
 {body}
@@ -25,18 +24,24 @@ VECTOR = '''
 def {name}({params}, BM: tl.constexpr, BN: tl.constexpr):
     """{doc}"""
 {prologue}
-    cols = tl.program_id(0) * (BM * BN) + tl.arange(0, BM * BN)
+    cols = {origin}tl.program_id(0) * (BM * BN) + tl.arange(0, BM * BN)
     mask = {mask}
 {body}
 '''
 
 
 class Elements:
-    """A kernel over every element of a value: its frame, and how it is launched."""
+    """A kernel over every element of a value: its frame, and how it is launched.
 
-    def __init__(self, scope: Scope, launch: Launch, axes: tuple[Axis, ...]) -> None:
-        self.kernel: Kernel = part(scope, launch)
+    windowed: over the elements from `first` to `last` along the first axis, numbers of the entry point.
+    """
+
+    def __init__(
+        self, scope: Scope, launch: Launch, axes: tuple[Axis, ...], suffix: str = "", *, windowed: bool = False
+    ) -> None:
+        self.kernel: Kernel = part(scope, launch, suffix)
         self.axes = axes if axes else (Axis("one", 1),)
+        self.windowed = windowed
         names = ("rows", "cols") if len(self.axes) == 2 else ("cols",)
         self.frame = Frame(self.kernel, self.axes, names)
         self.tile: Tile = scope.tiles["elements"].over(self.axes[-1].size or 1)
@@ -44,9 +49,13 @@ class Elements:
     def text(self, doc: str, body: list[str]) -> Text:
         """The kernel with this body."""
         skeleton = MATRIX if len(self.axes) == 2 else VECTOR
-        mask = self.frame.here()
-        emitted = self.kernel.emit(skeleton, doc=doc, mask=mask, body=indented(body))
+        mask, origin = self.frame.here(), ""
         tile, counts = self.tile, ["m" if axis == BATCH else str(axis.size) for axis in self.axes]
+        if self.windowed:
+            origin, name = f"{self.kernel.number('first')} + ", self.frame.names[0]
+            mask = mask.replace(f"{name} < {counts[0]}", f"{name} < {self.kernel.number('last')}")
+            counts[0] = "last - first"
+        emitted = self.kernel.emit(skeleton, doc=doc, mask=mask, origin=origin, body=indented(body))
         grid = f"{cdiv(counts[0], tile.BM * tile.BN)},"
         if len(counts) == 2:
             grid = self.kernel.grid(counts, tile)
@@ -56,6 +65,10 @@ class Elements:
 
     def store(self, dest: str, type: Type, value: str) -> str:
         """The statement that stores a value [axes of the type]."""
+        return f"tl.store({self.address(dest, type)}, {value}, mask=mask)"
+
+    def address(self, dest: str, type: Type) -> str:
+        """Where the elements of a buffer of a type stand."""
         address = [self.kernel.pointer(dest)]
         self.kernel.reach(type)
         for axis, stride in zip(
@@ -64,7 +77,7 @@ class Elements:
             address.append(self.frame.index(axis) + (f" * {stride}" if stride != 1 else ""))
         if not type.axes:
             address.append("cols")
-        return f"tl.store({' + '.join(address)}, {value}, mask=mask)"
+        return " + ".join(address)
 
 
 def pointwise(scope: Scope, launch: Launch) -> Text:
@@ -95,11 +108,13 @@ def keep(scope: Scope, launch: Launch) -> Text:
     kernel, frame = elements.kernel, elements.frame
     ids = f"{kernel.pointer('x0.ids')} + {kernel.block('position')} + rows"
     lines = [f"example = tl.load({ids}, mask=rows < {kernel.bound(BATCH)}, other=0)[:, None].to(tl.uint32)"]
-    lines += ["group = (cols[None, :] // 4).to(tl.uint32) + tl.zeros_like(example)"]
+    first = op.type.axes[1].first
+    unit = f"({first} + cols[None, :])" if first else "cols[None, :]"
+    lines += [f"group = ({unit} // 4).to(tl.uint32) + tl.zeros_like(example)"]
     lines += ["example += tl.zeros_like(group)"]
     seed, step = kernel.block("seed"), kernel.block("step")
     lines += [f"a, b, c, d = tl.philox({seed}, group, example, {step}.to(tl.uint32), {op.seed * 16 + 2})"]
-    lines += ["lane = cols[None, :] % 4"]
+    lines += [f"lane = {unit} % 4"]
     lines += ["word = tl.where(lane == 0, a, tl.where(lane == 1, b, tl.where(lane == 2, c, d)))"]
     kept = f"tl.where(uniform(word) >= {frame.load(op.rate)}, 1.0, 0.0)"
     return elements.text(
@@ -115,29 +130,3 @@ def assign(scope: Scope, launch: Launch) -> Text:
     frame = elements.frame
     lines = [f"tl.store({frame.address(op.state)}, {frame.load(op.value)}, mask=mask)"]
     return elements.text(f"{op.state.type} takes its new value.", lines)
-
-
-def update(scope: Scope, launch: Launch) -> Text:
-    """An update from a gradient that exists."""
-    op = launch.op
-    assert isinstance(op, Update)
-    state = op.states[0]
-    axes = state.type.axes[::-1] if scope.is_transposed(state) else state.type.axes
-    elements = Elements(scope, launch, axes)
-    lines = [f"g = {elements.frame.load(op.gradient)}", *update_lines(elements.frame, op, "g")]
-    return elements.text(f"The update of {state.type}.", lines)
-
-
-def update_lines(frame: Frame, op: Update, gradient: str, prefix: str = "") -> list[str]:
-    """The statements of an optimiser over a tile of states, its gradient in a variable, its states in others."""
-    names = {"g": gradient} | {name: frame.kernel.scalar(s) for name, s in op.scalars if isinstance(s, Scalar)}
-    lines, stores = [], []
-    written = {name for name, _ in op.body}
-    read = set().union(*(variables(e) for _, e in op.body))
-    for name, state in zip(op.names, op.states, strict=True):
-        names[name] = prefix + name
-        if name in read:
-            lines.append(f"{names[name]} = {frame.load(state)}")
-        if name in written:
-            stores.append(f"tl.store({frame.address(state)}, {names[name]}, mask={frame.mask})")
-    return [*lines, *assignments(op.body, names), *stores]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from nnlang.codegen.plan import DOCS, Buffer, Launch, Plan
-from nnlang.codegen.triton import dense, elementwise, reductions, sparse
+from nnlang.codegen.triton import dense, elementwise, ranks, reductions, sparse, updates
 from nnlang.codegen.triton.kernel import Scope, Text, indented, wrapped
 from nnlang.codegen.triton.tiles import Tiles
 from nnlang.codegen.triton.top import top
@@ -47,10 +47,12 @@ LAUNCHES: Mapping[str, Callable[[Scope, Launch], Text]] = {
     "clip": reductions.clip,
     "denoise": sparse.denoise,
     "densify": sparse.densify,
+    "gather": ranks.gather,
     "gather_sum": sparse.gather_sum,
     "keep": elementwise.keep,
     "linear": dense.linear,
     "linear_update": dense.linear_update,
+    "own": ranks.own,
     "pointwise": elementwise.pointwise,
     "reduce": reductions.reduce,
     "reduce_update": reductions.reduce_update,
@@ -59,19 +61,24 @@ LAUNCHES: Mapping[str, Callable[[Scope, Launch], Text]] = {
     "softmax": reductions.softmax,
     "stored": sparse.stored,
     "top": top,
-    "update": elementwise.update,
+    "update": updates.update,
     "walk": walk,
 }
 
 
-def emit(plans: Sequence[tuple[Plan, tuple[Op, ...], frozenset[int]]], tiles: Tiles, precision: str) -> str:
-    """The module of some entry points: (plan, roots, states kept as [out, in]) each."""
+def emit(
+    plans: Sequence[tuple[Plan, tuple[Op, ...], frozenset[int]]], tiles: Tiles, precision: str, *, exact: bool = False
+) -> str:
+    """The module of some entry points: (plan, roots, states kept as [out, in]) each.
+
+    exact: sums over units have the same bits on 1, 2, 4 and 8 ranks.
+    """
     kernels: dict[str, str] = {}
     entries, scalars = [], []
     for plan, roots, transposed in plans:
         names = sorted({op.name for op in topological(roots) if isinstance(op, Scalar)})
         prefix = "" if len(plans) == 1 else f"{plan.entry}_"
-        scope = _scope(plan, transposed, names, tiles, precision)
+        scope = _scope(plan, transposed, names, tiles, precision, exact)
         text, entry = _entry(scope, plan, roots, prefix)
         kernels |= dict.fromkeys(text.kernels, "")
         entries.append(entry)
@@ -87,11 +94,13 @@ def _quoted(name: str) -> str:
     return f'"{name}"'
 
 
-def _scope(plan: Plan, transposed: frozenset[int], names: list[str], tiles: Tiles, precision: str) -> Scope:
+def _scope(
+    plan: Plan, transposed: frozenset[int], names: list[str], tiles: Tiles, precision: str, exact: bool
+) -> Scope:
     buffers = {b.op: b.name for b in plan.buffers if not b.name.endswith("_error")}
     errors = {b.op: b.name for b in plan.buffers if b.name.endswith("_error")}
     places = {name: i for i, name in enumerate(names)}
-    return Scope(buffers, errors, transposed, places, tiles, precision, plan.batch)
+    return Scope(buffers, errors, transposed, places, tiles, precision, plan.batch, exact)
 
 
 def _entry(scope: Scope, plan: Plan, roots: tuple[Op, ...], prefix: str) -> tuple[Text, str]:

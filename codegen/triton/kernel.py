@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.expressions import triton
 from nnlang.codegen.triton.tiles import Tile, Tiles
@@ -31,6 +32,7 @@ class Scope:
     tiles: Tiles
     precision: str
     batch: int
+    exact: bool = False  # the same bits on any number of ranks
 
     def text(self, op: Op) -> str:
         """The tensor of an operand, as the entry point calls it."""
@@ -46,6 +48,13 @@ class Scope:
             case Feed(slot=slot, part=part):
                 return f"x{slot}.{part}"
         return self.buffers[op]
+
+    def is_apart(self, axis: Axis) -> bool:
+        """Whether a sum over an axis is completed by kernels of its own, before anything is done with it.
+
+        It must be where ranks have to add theirs; and where the bits are to be those of ranks.
+        """
+        return axis.is_split or (self.exact and leaf(axis.total) < axis.total)
 
     def strides(self, op: Op) -> tuple[int, ...]:
         """How far apart neighbours along each axis of an operand stand."""
@@ -256,3 +265,8 @@ class Text:
 def part(scope: Scope, launch: Launch, suffix: str = "") -> Kernel:
     """A kernel of a launch, named after it."""
     return Kernel(scope, launch.name + (f"_{suffix}" if suffix else ""))
+
+
+def across(axis: Axis, dest: str) -> list[str]:
+    """The line that completes a sum over an axis, where that is split over ranks."""
+    return [f"block.ranks.sum({dest})"] if axis.is_split else []

@@ -7,14 +7,17 @@ every sum follows from the data alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nnlang.codegen.grid import gather_leaves
 from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.dense import store
-from nnlang.codegen.triton.elementwise import MATRIX, update_lines
+from nnlang.codegen.triton.elementwise import MATRIX
 from nnlang.codegen.triton.expressions import triton
-from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, indented, part, slot
+from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, across, indented, part, slot
+from nnlang.codegen.triton.ranks import add_stages
+from nnlang.codegen.triton.updates import add_replicated, store_gradient, update_lines
 from nnlang.ops import BATCH, Denoise, Densify, GatherSum, Op, SegmentSum, State, Stored, Update
 
 PIECES = '''
@@ -51,7 +54,7 @@ def {name}({params}, BLOCK: tl.constexpr):
     example = tl.load({ids} + position + row).to(tl.uint32)
     for first in range(tl.load({starts} + position + row), end, BLOCK):
         at = first + tl.arange(0, BLOCK)
-        feature = tl.load({index} + at, mask=at < end, other=0).to(tl.uint32)
+        feature = {feature}.to(tl.uint32)
         word, b, c, d = tl.philox(seed, feature, example + tl.zeros_like(feature), epoch.to(tl.uint32), {stream})
         kept = tl.where(uniform(word) >= {rate}, 1.0 / (1.0 - {rate}), 0.0){values}
         tl.store({dest} + at - base, kept, mask=at < end)
@@ -101,7 +104,8 @@ def gather_sum(scope: Scope, launch: Launch) -> Text:
     op = launch.op
     assert isinstance(op, GatherSum) and isinstance(op.w, State)
     text, n = Text(), op.type.axes[1].size or 0
-    leaves = gather_leaves(op.feed.type.axes[1].size or 0)
+    axis = op.feed.type.axes[1]
+    leaves = gather_leaves(axis.size or 0, axis.total)
     _pieces(
         text, scope, launch, op.feed, op.w, BY_ROW, f"The rows of the matrix that pieces of {leaves} bags a row name."
     )
@@ -109,10 +113,12 @@ def gather_sum(scope: Scope, launch: Launch) -> Text:
     frame = Frame(kernel, op.type.axes, ("rows", "cols"))
     sums = _bags(kernel, op.feed, BY_ROW, f"(position + rows) * {leaves}", "rows", kernel.block("live"), n, leaves)
     kernel.block("position")
-    body = [f"begin = {_begin(kernel, op.feed, BY_ROW, leaves)}", sums, *frame.stages(op.epilogue, "sums")]
-    _over_rows(
-        text, kernel, frame, [*body, store(frame, scope.buffers[op], op)], "m", n, "Each row's bags by one tree."
-    )
+    within, dest = () if scope.is_apart(axis) else op.epilogue, scope.buffers[op]
+    body = [f"begin = {_begin(kernel, op.feed, BY_ROW, leaves)}", sums, *frame.stages(within, "sums")]
+    _over_rows(text, kernel, frame, [*body, store(frame, dest, op)], "m", n, "Each row's bags by one tree.")
+    if scope.is_apart(axis):
+        text.lines += across(axis, dest)
+        add_stages(text, scope, launch, op, op.epilogue)
     return text
 
 
@@ -120,7 +126,10 @@ def segment_sum(scope: Scope, launch: Launch) -> Text:
     """For each unit the sum of the delta rows that store it."""
     op = launch.op
     assert isinstance(op, SegmentSum)
-    return _segments(scope, launch, op, lambda frame: [store(frame, scope.buffers[op], op)], op)
+    text = Text()
+    _pieces_by_unit(text, scope, launch, op)
+    _segments(text, scope, launch, op, lambda frame: [store(frame, scope.buffers[op], op)])
+    return text
 
 
 def segment_sum_update(scope: Scope, launch: Launch) -> Text:
@@ -128,27 +137,48 @@ def segment_sum_update(scope: Scope, launch: Launch) -> Text:
     op = launch.op
     assert isinstance(op, Update) and isinstance(op.gradient, SegmentSum)
     assert not scope.is_transposed(op.states[0])
-    return _segments(scope, launch, op.gradient, lambda frame: update_lines(frame, op, "sums"), op.gradient)
+    text, chunk = Text(), Text()
+    _pieces_by_unit(text, scope, launch, op.gradient)
+    if op.replicas == 1:
+        _segments(text, scope, launch, op.gradient, lambda frame: update_lines(frame, op, "sums"))
+    else:
+        _segments(chunk, scope, launch, op.gradient, lambda frame: [store_gradient(frame, "sums")], windowed=True)
+        add_replicated(text, scope, launch, chunk)
+    return text
 
 
-def _segments(scope: Scope, launch: Launch, op: SegmentSum, end: object, result: Op) -> Text:
-    text, axes = Text(), result.type.axes
-    units, n = (a.size or 0 for a in axes)
+def _pieces_by_unit(text: Text, scope: Scope, launch: Launch, op: SegmentSum) -> None:
     _pieces(text, scope, launch, op.feed, op.delta, BY_UNIT, "The delta rows that pieces of each unit's entries name.")
+
+
+def _segments(
+    text: Text,
+    scope: Scope,
+    launch: Launch,
+    op: SegmentSum,
+    end: Callable[[Frame], list[str]],
+    *,
+    windowed: bool = False,
+) -> None:
+    """The kernel that adds up the pieces of each unit (of those from `first` to `last`), and goes on with the sums."""
+    units, n = (a.size or 0 for a in op.type.axes)
     kernel = part(scope, launch, "units")
-    frame = Frame(kernel, axes, ("rows", "cols"))
+    frame = Frame(kernel, op.type.axes, ("rows", "cols"))
     bag = f"{kernel.block('number')} * {units} + rows"
     sums = _bags(kernel, op.feed, BY_UNIT, bag, "rows", str(units), n, 1)
     body = [f"begin = {_begin(kernel, op.feed, BY_UNIT, units)}", sums]
-    assert callable(end)
-    _over_rows(text, kernel, frame, [*body, *end(frame)], str(units), n, "Each unit's pieces in order, and on.")
-    return text
+    doc = "Each unit's pieces in order, and on."
+    _over_rows(text, kernel, frame, [*body, *end(frame)], "last - first" if windowed else str(units), n, doc)
 
 
 def _over_rows(text: Text, kernel: Kernel, frame: Frame, body: list[str], m: str, n: int, doc: str) -> None:
     tile = kernel.scope.tiles["rows" if m == "m" else "units"].over(n)
+    mask, origin = frame.here(), ""
+    if "first" in m:
+        origin = f"{kernel.number('first')} + "
+        mask = f"(rows < {kernel.number('last')})[:, None] & (cols < {n})[None, :]"
     grid = kernel.grid((m, str(n)), tile)
-    text.add(kernel.emit(MATRIX, doc=doc, mask=frame.here(), body=indented(body)), kernel.launch(grid, tile))
+    text.add(kernel.emit(MATRIX, doc=doc, mask=mask, origin=origin, body=indented(body)), kernel.launch(grid, tile))
 
 
 def _begin(kernel: Kernel, feed: Op, side: Side, width: int) -> str:
@@ -164,7 +194,8 @@ def _bags(kernel: Kernel, feed: Op, side: Side, bag: str, rows: str, bound: str,
 def _pieces(text: Text, scope: Scope, launch: Launch, feed: Op, matrix: Op, side: Side, doc: str) -> None:
     """The kernel that sums every piece of a side into the scratch rows `p0`."""
     kernel, x = part(scope, launch, "pieces"), slot(feed)
-    width = gather_leaves(feed.type.axes[1].size or 0) if side is BY_ROW else feed.type.axes[1].size
+    axis = feed.type.axes[1]
+    width = gather_leaves(axis.size or 0, axis.total) if side is BY_ROW else axis.size
     n = matrix.type.axes[1].size or 0
     kernel.reach(matrix.type)
     first = kernel.block("position" if side is BY_ROW else "number")
@@ -215,6 +246,8 @@ def denoise(scope: Scope, launch: Launch) -> Text:
     values = f" * tl.load({kernel.pointer(f'{x}.values')} + at, mask=at < end, other=0.0)" if analog else ""
     holes = {name: kernel.pointer(f"{x}.{name}") for name in ("starts", "ids", "index")}
     dest = f"v{x[1:]}"
+    feature, first = f"tl.load({holes['index']} + at, mask=at < end, other=0)", op.type.axes[1].first
+    holes["feature"] = f"({first} + {feature})" if first else feature
     holes |= {"rate": kernel.scalar(op.rate), "values": values, "dest": kernel.pointer(dest)}
     text.lines.append(f"{dest} = block.scratch('{dest}', {x}.entry_capacity)")
     text.add(kernel.emit(DENOISE, stream=op.seed * 16 + 1, **holes), kernel.launch_rows(256))

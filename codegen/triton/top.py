@@ -10,7 +10,8 @@ from nnlang.codegen.triton.dense import address
 from nnlang.codegen.triton.kernel import Kernel, Scope, Text, indented, part, slot
 from nnlang.codegen.triton.loss import LossText, peaks
 from nnlang.codegen.triton.rows import add_normaliser, grain_holes
-from nnlang.codegen.triton.walk import LOGITS, Place, add_tiles, normalised, over_chunks, tile_of
+from nnlang.codegen.triton.updates import over_chunks
+from nnlang.codegen.triton.walk import LOGITS, Place, add_tiles, normalised, tile_of
 from nnlang.ops import Feed, Matmul, Top
 
 MOST = 1024  # units that can be ranked so: twice as many keys are sorted in the registers of one program
@@ -40,7 +41,7 @@ def {name}({params}, BLOCK: tl.constexpr):
                 count = tl.full([], {k}, tl.int32)
                 least = tl.sum(tl.where(rank == {k} - 1, score_of(top), 0.0), axis=0)
                 joins = tl.where(score <= least, 0, 1)
-            tl.store(keys + count + tl.cumsum(joins, axis=0) - 1, key_of(score, unit), mask=joins > 0)
+            tl.store(keys + count + tl.cumsum(joins, axis=0) - 1, key_of(score, unit{from_first}), mask=joins > 0)
             count += tl.sum(joins, axis=0)
     tl.store({state} + row * 2, count.to(tl.float32))
     tl.store({state} + row * 2 + 1, least)
@@ -76,9 +77,10 @@ def top(scope: Scope, launch: Launch) -> Text:
     """The best units of each row, of a product in chunks or of scores that exist."""
     op = launch.op
     assert isinstance(op, Top)
-    text, units = Text(), op.x.type.axes[1].size or 0
+    text, axis = Text(), op.x.type.axes[1]
+    units = axis.size or 0
     inner = op.x.a.type.axes[1].size or 0 if isinstance(op.x, Matmul) else 0
-    place = Place(units, inner, launch.chunk or units, scope.tiles)
+    place = Place(axis, inner, launch.chunk or units, scope.tiles)
     text.lines.append(f"listed = block.scratch('listed', m, {2 << room(op.k)})  # keys of 64 bits")
     text.lines.append("state = block.scratch('state', m, 2)  # of each list: its length, the last of the best")
     if op.fused:
@@ -89,7 +91,7 @@ def top(scope: Scope, launch: Launch) -> Text:
     if op.fused:
         _scores(chunk, scope, launch, op, place)
     _rank(chunk, scope, launch, op, place)
-    over_chunks(text, chunk, place)
+    over_chunks(text, chunk, units, place.chunk)
     _order(text, scope, launch, op)
     return text
 
@@ -107,7 +109,7 @@ def _tile(scope: Scope, launch: Launch, op: Top, place: Place, suffix: str) -> t
     kernel.wide = scope.batch * place.width >= 1 << 31
     factors = address(kernel, x.a, False, "rows", "ks"), address(kernel, x.b, x.transpose_b, "ks", "cols")
     frame, holes = tile_of(kernel, x.type.axes[1], factors, x.a.type.axes[1], x.epilogue)
-    return LossText(kernel, frame, place.width, int(str(grain_holes(place.units)["grains"]))), holes
+    return LossText(kernel, frame, place.width, grain_holes(place.axis)["grains"]), holes
 
 
 def _normaliser(text: Text, scope: Scope, launch: Launch, op: Top, place: Place) -> None:
@@ -118,8 +120,8 @@ def _normaliser(text: Text, scope: Scope, launch: Launch, op: Top, place: Place)
     chunk, doc = Text(), "First walk: the peak and the sum of exponentials of every grain of 64 units."
     first = tile.kernel.number("first")
     add_tiles(chunk, scope, tile.kernel, first, place, LOGITS, {**holes, "doc": doc}, peaks(tile))
-    over_chunks(text, chunk, place)
-    add_normaliser(text, part(scope, launch, "normaliser"), place.units)
+    over_chunks(text, chunk, place.units, place.chunk)
+    add_normaliser(text, scope, launch, place.axis)
 
 
 def _scores(text: Text, scope: Scope, launch: Launch, op: Top, place: Place) -> None:
@@ -143,6 +145,7 @@ def _rank(text: Text, scope: Scope, launch: Launch, op: Top, place: Place) -> No
     holes |= {name: kernel.pointer(name) for name in ("listed", "state")} | _sizes(op)
     kernel.number("first")
     kernel.number("last")
+    holes["from_first"] = f" + {place.axis.first}" if place.axis.first else ""
     emitted = kernel.emit(RANK, **holes)
     text.add(emitted, kernel.launch_rows(RANKED))
 

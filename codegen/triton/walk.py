@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from nnlang.codegen.grid import leaf
 from nnlang.codegen.plan import Launch
 from nnlang.codegen.triton.dense import DOT, PRODUCT, Factors, add_sum, address, product, store, store_leaf
-from nnlang.codegen.triton.elementwise import update_lines
 from nnlang.codegen.triton.kernel import Frame, Kernel, Scope, Text, cdiv, indented, part, slot
 from nnlang.codegen.triton.loss import LossText, dense_loss, first_walk, is_activation, sparse_loss
+from nnlang.codegen.triton.ranks import add_stages
 from nnlang.codegen.triton.rows import GRAIN, add_error, add_mass, add_normaliser, grain_holes
 from nnlang.codegen.triton.tiles import BK, Tiles
+from nnlang.codegen.triton.updates import add_update, over_chunks, store_gradient, update_lines
 from nnlang.expressions import ZERO
 from nnlang.ops import BATCH, Axis, Leaf, Op, Stage, Stored, Update, Walk
 
@@ -79,10 +80,15 @@ LEAVES = """
 class Place:
     """The sizes of a walk."""
 
-    units: int
+    axis: Axis  # of the units
     inner: int
     chunk: int  # units at a time
     tiles: Tiles
+
+    @property
+    def units(self) -> int:
+        """Units of the layer, or of this rank's part of it."""
+        return self.axis.size or 0
 
     @property
     def width(self) -> int:
@@ -98,7 +104,7 @@ class Place:
     @property
     def leaf(self) -> int:
         """Units of a leaf."""
-        return leaf(self.units)
+        return leaf(self.axis.total)
 
     @property
     def leaves(self) -> int:
@@ -115,8 +121,10 @@ def walk(scope: Scope, launch: Launch) -> Text:
     """The walk, or with SoftMax the two walks, over an output layer."""
     op = launch.op
     assert isinstance(op, Walk) and scope.is_transposed(op.w)
-    inner, units = (a.size or 0 for a in op.w.type.axes)
-    place = Place(units, inner, min(launch.chunk, units), scope.tiles)
+    inner, axis = op.w.type.axes
+    assert not inner.is_split, "logits are made by each rank for its own units"
+    units = axis.size or 0
+    place = Place(axis, inner.size or 0, min(launch.chunk, units), scope.tiles)
     text = Text()
     _memory(text, op, place)
     if op.softmax:
@@ -126,11 +134,14 @@ def walk(scope: Scope, launch: Launch) -> Text:
     _logits(chunk, scope, launch, op, place)
     _back(chunk, scope, launch, op, place)
     _updates(chunk, scope, launch, op, place)
-    over_chunks(text, chunk, place)
-    if op in scope.buffers and place.chunks > 1:
+    over_chunks(text, chunk, units, place.chunk)
+    if op in scope.buffers and scope.is_apart(axis):
+        text.lines += ["arrived()"] if axis.is_split else []
+        add_stages(text, scope, launch, op, op.epilogue)
+    elif op in scope.buffers and place.chunks > 1:
         add_sum(text, part(scope, launch, "delta"), op, op.epilogue, "p1", place.chunks)
     if op.value is not None:
-        add_error(text, part(scope, launch, "error"), op.value, units, scope.errors[op], absent=_has_absent(op))
+        add_error(text, scope, launch, axis, op.value, scope.errors[op], absent=_has_absent(op))
     return text
 
 
@@ -138,7 +149,7 @@ def _memory(text: Text, op: Walk, place: Place) -> None:
     """The scratch memory of the walk, and its comment."""
     rows = place.height
     text.lines.append(f"d = block.scratch('d', triton.cdiv(m, {rows}) * {rows}, {place.width})")
-    grains = grain_holes(place.units)["grains"]
+    grains = grain_holes(place.axis)["grains"]
     sparse = isinstance(op.delta, Stored)
     x = slot(op.delta.feed) if isinstance(op.delta, Stored) else ""
     if op.type.storage == "dense" and place.leaves * place.chunks > 1:
@@ -156,17 +167,9 @@ def _memory(text: Text, op: Walk, place: Place) -> None:
         text.lines.append(f"waiting = block.scratch('waiting', {x}.entry_capacity)")
     if op.value is not None and sparse:
         text.lines.append(f"changes = block.scratch('changes', {x}.entry_capacity)")
-
-
-def over_chunks(text: Text, chunk: Text, place: Place) -> None:
-    """The launches of a chunk, for every chunk."""
-    text.kernels += chunk.kernels
-    if place.chunks == 1:
-        text.lines += [f"first, last = 0, {place.units}", *chunk.lines]
-        return
-    text.lines.append(f"for chunk in range({place.chunks}):")
-    head = [f"first, last = chunk * {place.chunk}, min((chunk + 1) * {place.chunk}, {place.units})"]
-    text.lines += [f"    {line}" for line in (*head, *chunk.lines)]
+    if any(isinstance(one, Update) and one.replicas > 1 for one in op.updates):
+        text.lines.append(f"g = block.scratch('g', {place.chunk}, {place.inner})")
+        text.lines += [f"g{i} = block.scratch('g{i}', {place.chunk})" for i in range(len(op.updates) - 1)]
 
 
 def _tile_kernel(scope: Scope, launch: Launch, op: Walk, suffix: str) -> tuple[Kernel, Frame, dict[str, object]]:
@@ -190,7 +193,7 @@ def tile_of(
 
 def _logits(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
     kernel, frame, holes = _tile_kernel(scope, launch, op, "logits")
-    loss = LossText(kernel, frame, place.width, int(str(grain_holes(place.units)["grains"])))
+    loss = LossText(kernel, frame, place.width, grain_holes(place.axis)["grains"])
     lines = []
     if op.softmax:
         lines = [normalised(kernel)]
@@ -207,14 +210,14 @@ def normalised(kernel: Kernel) -> str:
 
 def _normaliser(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
     kernel, frame, holes = _tile_kernel(scope, launch, op, "peaks")
-    loss = LossText(kernel, frame, place.width, int(str(grain_holes(place.units)["grains"])))
+    loss = LossText(kernel, frame, place.width, grain_holes(place.axis)["grains"])
     lines = first_walk(loss, op, logits=_mass_reads_logits(op))
     chunk, doc = Text(), "First walk: the peak and the sum of exponentials of every grain of 64 units."
     add_tiles(chunk, scope, kernel, kernel.number("first"), place, LOGITS, {**holes, "doc": doc}, lines)
-    over_chunks(text, chunk, place)
-    add_normaliser(text, part(scope, launch, "normaliser"), place.units)
+    over_chunks(text, chunk, place.units, place.chunk)
+    add_normaliser(text, scope, launch, place.axis)
     assert isinstance(op.mass, Stored)
-    add_mass(text, part(scope, launch, "mass"), op.mass)
+    add_mass(text, scope, launch, op.mass)
 
 
 def add_tiles(
@@ -248,8 +251,10 @@ def _back(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> N
     single = place.leaves * place.chunks == 1
     w = Frame(kernel, op.w.type.axes, ("rows", "ks")).address(op.w)
     d = f"{kernel.pointer('d')} + cols[None, :] * {place.width} + (ks - {kernel.number('first')})[:, None]"
+    apart = scope.is_apart(place.axis)
+    within = () if apart else op.epilogue
     if single:
-        epilogue = [*frame.stages(op.epilogue, "sums"), store(frame, scope.buffers[op], op)]
+        epilogue = [*frame.stages(within, "sums"), store(frame, scope.buffers[op], op)]
     else:
         epilogue = [store_leaf(frame, "p0", op)]
     factors = Factors(kernel, axes, w, d, through=True, b_here="")
@@ -262,34 +267,64 @@ def _back(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> N
     grid = kernel.grid((str(place.inner), "m"), tile, *more)
     text.add(kernel.emit(PRODUCT, doc=doc, **holes), kernel.launch(grid, tile))
     if place.chunks == 1 and not single:
-        add_sum(text, part(scope, launch, "delta"), op, op.epilogue, "p0", place.leaves)
+        add_sum(text, part(scope, launch, "delta"), op, within, "p0", place.leaves)
+    if apart:
+        _complete(text, scope, launch, op, place)
+
+
+def _complete(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
+    """The input delta from all chunks; across ranks its sum is under way while the last chunk's weights are updated."""
+    last, dest = Text(), scope.buffers[op]
+    if place.chunks > 1:
+        kernel = part(scope, launch, "chunk")
+        kernel.params["p1[chunk]"] = "p1_ptr"
+        there = f"tl.cdiv({kernel.number('last')} - {kernel.number('first')}, {place.leaf})"
+        add_sum(text, kernel, op, (), "p0", place.leaves, there, "p1[chunk]")
+        add_sum(last, part(scope, launch, "delta"), op, (), "p1", place.chunks)
+    if place.axis.is_split:
+        last.lines.append(f"arrived = block.ranks.start_sum({dest})")
+    text.kernels += last.kernels
+    if place.chunks > 1:
+        text.lines += [f"if last == {place.units}:", *(f"    {line}" for line in last.lines)]
+    else:
+        text.lines += last.lines
 
 
 def _updates(text: Text, scope: Scope, launch: Launch, op: Walk, place: Place) -> None:
     """The gradients of a chunk's weights and biases over the batch, and their updates."""
-    kernel, tile = part(scope, launch, "update"), scope.tiles["walk_update"]
     weight, *biases = op.updates
     assert isinstance(weight, Update)
+    shared = weight.replicas > 1  # then what is made here is summed over them before it is used
+    kernel, tile = part(scope, launch, "gradient" if shared else "update"), scope.tiles["walk_update"]
     axes = op.w.type.axes[::-1]
     frame = Frame(kernel, axes, ("rows", "cols"))
     d = f"{kernel.pointer('d')} + ks[None, :] * {place.width} + (rows - {kernel.number('first')})[:, None]"
     ht = f"{kernel.pointer('ht')} + ks[:, None] + cols[None, :] * {kernel.number('ms')}"
     factors = Factors(kernel, axes, d, ht, through=True, a_here="", b_here=f"(cols < {place.inner})[None, :]")
-    holes = product(factors, kernel.block("live"), update_lines(frame, weight, "sums"))
+    rows = kernel.block("live")
+    lines = [store_gradient(frame, "sums")] if shared else update_lines(frame, weight, "sums")
+    holes = product(factors, rows, lines)
     holes |= {"rows_here": f"rows < {kernel.number('last')}", "origin": "first + "}
-    beside = [_bias(kernel, bias, place) for bias in biases]
-    if op in scope.buffers and place.chunks > 1:
+    beside = [_bias(kernel, bias, place, f"g{i}" if shared else "") for i, bias in enumerate(biases)]
+    if op in scope.buffers and place.chunks > 1 and not scope.is_apart(place.axis):
         beside.append(_leaves(kernel, place))
     holes["beside"] = "\n".join(beside)
-    doc = f"The gradient of a chunk's weights from {place.inner} inputs over the batch, and their update."
+    doc = f"The gradient of a chunk's weights from {place.inner} inputs over the batch" + (
+        ", and their update." if not shared else "."
+    )
     grid = f"{cdiv('last - first', tile.BM)}, {cdiv(place.inner, tile.BN)}"
     text.add(kernel.emit(PRODUCT, doc=doc, **holes), kernel.launch(grid, tile))
+    if shared:
+        for name, one in zip(["g", *(f"g{i}" for i in range(len(biases)))], op.updates, strict=True):
+            assert isinstance(one, Update)
+            add_update(text, scope, launch, one, name)
 
 
-def _bias(kernel: Kernel, update: Op, place: Place) -> str:
+def _bias(kernel: Kernel, update: Op, place: Place, dest: str) -> str:
+    """The gradient of a chunk's biases, into `dest` where it is shared, and else their update."""
     assert isinstance(update, Update)
     frame = Frame(kernel, update.states[0].type.axes, ("rows",), mask="here")
-    lines = update_lines(frame, update, "bias", prefix="b")
+    lines = [store_gradient(frame, "bias", dest)] if dest else update_lines(frame, update, "bias", prefix="b")
     return BIAS.format(d=kernel.pointer("d"), width=place.width, update=indented(lines, 2))
 
 

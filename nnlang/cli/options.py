@@ -160,7 +160,8 @@ Asynchronous = Annotated[
 ]
 Lbfgs = Annotated[bool, typer.Option("--lbfgs", help="L-BFGS over all data at once, in place of batches.")]
 
-_EXAMPLES, _DENSITY = 100_000, 0.005  # of data sets that are only named: like MovieLens 20M; only costs depend on them
+# Of data sets that are only named: like MovieLens 20M, whose users have 144 items; only costs depend on them.
+_EXAMPLES, _DENSITY, _ENTRIES = 100_000, 0.005, 144
 
 # The flag of each setting of network.Training that can be given on the command line.
 FLAGS = {
@@ -234,7 +235,7 @@ def _width(text: str, command: str) -> tuple[str, DataFacts]:
     if not (name and equals and size.isascii() and size.isdigit() and 0 < int(size) < 2**31):
         raise refused("--width", text, "it takes NAME=N, such as gl_input=27278", command=command)
     units = int(size)
-    entries = max(1, int(_EXAMPLES * units * _DENSITY))
+    entries = max(1, int(_EXAMPLES * min(units * _DENSITY, _ENTRIES)))
     return name, DataFacts(name, _EXAMPLES, units, sparse=True, boolean=True, entries=entries, assumed=True)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from nnlang.cli import options, show
+from nnlang.cli import options, ranks, show, ways
 from nnlang.codes import training as training_codes
 from nnlang.codes import usage as codes
 from nnlang.diagnostics import Place, stop
@@ -21,45 +21,40 @@ from nnlang.settings import spelled as spelling
 if TYPE_CHECKING:
     from nnlang.measures import Metric
     from nnlang.runtime.devices import Device
-    from nnlang.runtime.session import Session
+    from nnlang.runtime.mesh import Mesh
+    from nnlang.runtime.session import Choose, Session
     from nnlang.runtime.train import Event, TrainResult
     from nnlang.runtime.validation import Validation
+    from nnlang.runtime.ways import Way
 
 Observer = Callable[["Event"], None]
 
 
+# fmt: off
 def train(
     config: options.Config,
     input: options.InputData,
     output: options.OutputData,
     model: options.NewModel,
-    batch: options.Batch = None,
-    epochs: options.Epochs = None,
-    optimizer: options.Optimizer = None,
-    alpha: options.Alpha = None,
-    lambda_: options.Lambda = None,
-    lambda1: options.Lambda1 = None,
-    mu: options.Mu = None,
-    mu1: options.Mu1 = None,
-    seed: options.Seed = None,
-    alpha_interval: options.AlphaInterval = None,
-    alpha_multiplier: options.AlphaMultiplier = None,
-    shuffle: options.Shuffle = None,
-    checkpoint_interval: options.CheckpointInterval = None,
-    input_index: options.InputIndex = None,
-    output_index: options.OutputIndex = None,
-    validate: options.Validate = None,
-    metric: options.Metric = None,
-    patience: options.Patience = None,
-    validate_every: options.ValidateEvery = None,
+    batch: options.Batch = None, epochs: options.Epochs = None,
+    optimizer: options.Optimizer = None, alpha: options.Alpha = None,
+    lambda_: options.Lambda = None, lambda1: options.Lambda1 = None,
+    mu: options.Mu = None, mu1: options.Mu1 = None, seed: options.Seed = None,
+    alpha_interval: options.AlphaInterval = None, alpha_multiplier: options.AlphaMultiplier = None,
+    shuffle: options.Shuffle = None, checkpoint_interval: options.CheckpointInterval = None,
+    input_index: options.InputIndex = None, output_index: options.OutputIndex = None,
+    validate: options.Validate = None, metric: options.Metric = None,
+    patience: options.Patience = None, validate_every: options.ValidateEvery = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted or finished training.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model if it is there.")] = False,
-    device: options.Device = None,
-    precision: options.Precision = None,
-    tuning: options.Tuning = None,
+    device: options.Device = None, precision: options.Precision = None, tuning: options.Tuning = None,
+    devices: options.Devices = None, parallel: options.Parallel = None,
+    deterministic: options.Deterministic = False, gpu_memory: options.GpuMemory = None,
+    sync_every: options.SyncEvery = None, asynchronous: options.Asynchronous = False, lbfgs: options.Lbfgs = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="DSSTNE's line for every epoch.")] = False,
     json: options.Json = False,
 ) -> None:
+    # fmt: on
     """Train a network; settings come from the definition's TrainingParameters, flags override them.
 
     \b
@@ -68,6 +63,7 @@ def train(
     nnlang train -c config.json -i gl_input.nc -o gl_output.nc -n gl.nc -e 20 --resume
     nnlang train -c config.json -i gl_input.nc -o gl_output.nc -n gl.nc --validate split --metric ndcg@100 --patience 3
     nnlang train -c config.json -i in.nc -o out.nc -n m.nc --validate val_in.nc --validate val_out.nc --metric auc
+    nnlang train -c config.json -i gl_input.nc -o gl_output.nc -n gl.nc -b 256 -e 10 --devices 4
 
     Writes the model, a checkpoint every few epochs, and one JSON object an epoch to MODEL.metrics.jsonl. Ctrl-C
     finishes the batch and writes a checkpoint; --resume continues from there, bit for bit. With --validate the model
@@ -75,18 +71,42 @@ def train(
     Values in brackets count where neither a flag nor the definition says otherwise.
     """
     flags = {name: value for name, value in locals().items() if name in options.FLAGS}
+    sharing = ways.Wish(sync_every, asynchronous, lbfgs, deterministic, parallel, gpu_memory)
+    ranks.start(devices, "train", lambda size: sharing.check(size, flags))
     place = options.device(device, precision, tuning)
-    check_model(model, resume, overwrite)
     wish = judging(validate, metric, patience, validate_every)
     indices = {"input": input_index, "output": output_index}
-    session = prepare(config, [*input, *output], flags, indices, names=options.FLAGS)
-    validation = _validation(session, wish, place)
-    if not json:
-        _introduce(session, model, place, validation)
+    with ranks.together(place) as mesh:
+        if ranks.is_restarted(mesh):
+            resume, overwrite = True, False
+        if mesh.is_first:
+            check_model(model, resume, overwrite)
+        choose = sharing.choose(mesh.size, place)
+        session = prepare(config, [*input, *output], flags, indices, names=options.FLAGS, mesh=mesh, choose=choose)
+        _run(session, model, place, sharing.way(), wish, resume=resume, verbose=verbose, json=json)
+
+
+def _run(
+    session: Session,
+    model: Path,
+    place: Device,
+    way: Way,
+    wish: Judging | None,
+    *,
+    resume: bool,
+    verbose: bool,
+    json: bool,
+) -> None:
+    """Train what is prepared; the first of several ranks alone judges and speaks."""
+    speaks = session.mesh.is_first
+    validation = _validation(session, wish, place) if speaks else None
+    if not json and speaks:
+        _introduce(session, model, place, validation, way)
     views = (_view(session, verbose, json),)
-    result = execute(session, model, place, resume=resume, views=views, validation=validation)
+    result = execute(session, model, place, resume=resume, views=views, validation=validation, way=way)
     folder = next((place for place in wish.places if place.is_dir()), None) if wish else None
-    conclude(session, model, result, json, validation, folder)
+    if speaks:
+        conclude(session, model, result, json, validation, folder)
 
 
 class Judging(NamedTuple):
@@ -137,11 +157,16 @@ def prepare(
     indices: Mapping[str, Path | None] | None = None,
     defaults: Training | None = None,
     names: Mapping[str, str] | None = None,
+    mesh: Mesh | None = None,
+    choose: Choose | None = None,
 ) -> Session:
     """The session of a training (runtime.session.prepare), with what it found and what overrides what told."""
+    from nnlang.runtime.mesh import ALONE_MESH
     from nnlang.runtime.session import prepare as ready
 
-    session = ready(config, files, given, indices, defaults, names)
+    session = ready(config, files, given, indices, defaults, names, mesh=mesh or ALONE_MESH, choose=choose)
+    if not session.mesh.is_first:
+        return session
     show.findings(session.findings)
     for line in session.overrides:
         show.tell(line)
@@ -156,8 +181,10 @@ def execute(
     resume: bool = False,
     views: tuple[Observer, ...] = (),
     validation: Validation | None = None,
+    way: Way | None = None,
 ) -> TrainResult:
     """Train and write the model and its metrics; Ctrl-C and SIGTERM end it after the batch, with exit code 130."""
+    from nnlang.runtime.together import PLAIN
     from nnlang.runtime.training import execute as run_training
 
     last: deque[Event] = deque(maxlen=1)
@@ -168,9 +195,12 @@ def execute(
         resume=resume,
         observers=(_notices, *views, last.append),
         validation=validation,
+        way=way or PLAIN,
         told=lambda: show.tell("finishing the batch, then writing a checkpoint; once more to stop at once"),
     )
     if result.interrupted:
+        if not session.mesh.is_first:
+            raise typer.Exit(training_codes.STOPPED.exit)
         at = last[-1]
         raise stop(training_codes.STOPPED, epoch=at.epoch, batch=at.batch, path=result.checkpoint)
     return result
@@ -194,17 +224,19 @@ def check_model(model: Path, resume: bool, overwrite: bool) -> None:
         raise stop(codes.MODEL_EXISTS, Place(str(model)), path=model, what=what)
 
 
-def _introduce(session: Session, model: Path, device: Device, validation: Validation | None) -> None:
+def _introduce(session: Session, model: Path, device: Device, validation: Validation | None, way: Way) -> None:
     settings, network = session.settings, session.network
     examples = max(data.facts.examples for data in session.datasets.values())
     sizes = " -> ".join(f"{layer.name} {layer.units:,}" for layer in network.layers)
     show.say(f"network   {sizes}")
     show.say(f"data      {examples:,} examples")
     show.say(f"device    {device.name}, {device.options.precision}")
-    spelled = spelling(settings.optimizer)
+    if session.mesh.size > 1 or way.name:
+        show.say(f"devices   {ways.told(session, way)}")
+    spelled = f"batches of {settings.batch}, {spelling(settings.optimizer)}, alpha {settings.alpha:g}"
+    kind = spelled if way.entry == "step" else "all examples"
     show.say(
-        f"training  {settings.epochs} epochs of batches of {settings.batch}, {spelled}, alpha {settings.alpha:g}, "
-        f"lambda {settings.lambda_:g}, seed {settings.seed} -> {model}"
+        f"training  {settings.epochs} epochs of {kind}, lambda {settings.lambda_:g}, seed {settings.seed} -> {model}"
     )
     if validation is not None:
         often = "every epoch" if validation.every == 1 else f"every {validation.every} epochs"
@@ -251,6 +283,8 @@ def conclude(
             "error": None if math.isnan(result.error) else result.error,
             "seconds": result.seconds,
         }  # fmt: skip
+        if session.mesh.size > 1:
+            record |= {"devices": session.mesh.size, "sent": session.mesh.sent}
         if validation is not None and judged:
             record |= {"metric": str(validation.metric), "best": result.best, "best_epoch": result.best_epoch,
                        "stopped_early": result.stopped_early}  # fmt: skip
@@ -258,6 +292,8 @@ def conclude(
         return
     error, seconds = f"{result.error:.6g}", f"{result.seconds:.1f}"
     rows = [("model", str(model)), ("epochs", f"{result.epochs}"), ("error", error), ("seconds", seconds)]
+    if session.mesh.size > 1:
+        rows.append(("sent by a device", f"{session.mesh.sent / 1e6:,.1f} MB"))
     if validation is not None and judged:
         rows[2] = (f"error of epoch {result.epochs}", error)
         rows[1:1] = [("best epoch", f"{result.best_epoch}"), (f"its {validation.metric}", f"{result.best:.6g}")]

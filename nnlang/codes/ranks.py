@@ -16,7 +16,7 @@ LOST = Code(
     "NN801",
     "rank-lost",
     "another rank is not heard any more: {reason}",
-    help="the rank that ended first says why; --resume goes on from the last checkpoint",
+    help="it was ended, hangs, or its machine is out of reach; --resume goes on from the last checkpoint",
     exit=DEVICE,
 )
 DISAGREE = Code(
@@ -74,7 +74,7 @@ RESTARTED = Code(
 DEVICES_TOO_SMALL = Code(
     "NN810",
     "devices-too-small",
-    "training on {devices} takes {needed} of memory on {each}, which has {memory}",
+    "training on {devices} takes {needed} of memory{each}; there are {memory}",
     help="{remedy}",
     exit=MEMORY,
 )
@@ -163,4 +163,13 @@ NOT_TOGETHER = Code(
     help="{remedy}",
 )
 
-__all__ = ["DEVICE", "MEMORY", "USAGE", "Code"]
+# NN830-NN839: parts of data, models and states
+OUT_OF_REACH = Code(
+    "NN830",
+    "out-of-reach",
+    "rank {rank} cannot read `{path}`, which the first rank goes on from: {reason}",
+    help="keep the model and its checkpoints in a folder that all machines share",
+    exit=DISK,
+)
+
+__all__ = ["DEVICE", "DISK", "MEMORY", "USAGE", "Code"]

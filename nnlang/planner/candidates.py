@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import combinations
 
 from nnlang.codegen.grid import MOST_EXACT, is_exact, leaf, parts
@@ -10,8 +11,8 @@ from nnlang.compiler import linked, splittable
 from nnlang.network import Kind, Network
 from nnlang.placement import Placement
 
+_EXACT = tuple(2**i for i in range(1, MOST_EXACT.bit_length()))
 FEW = 3  # layers that are open up to which every combination is looked at
-MOST = 4096  # ranks
 
 Mesh = tuple[int, int]  # ranks that share layers, groups that share rows
 Score = Callable[[Placement], tuple[object, ...]]  # smaller is better
@@ -23,16 +24,21 @@ def meshes(ranks: int, groups: int | None, batch: int, exact: bool) -> list[Mesh
     return [(ranks // d, d) for d in counts if ranks % d == 0 and d <= batch and not (exact and d > 1)]
 
 
-def cannot_split(units: int, ranks: int, exact: bool) -> str | None:
+def cannot_split(network: Network, number: int, ranks: int, exact: bool) -> str | None:
     """Why a layer's units cannot be split over some ranks; None where they can."""
+    if number in splittable(network, ranks, exact=exact):
+        return None
+    units = network.layers[number].units
+    count = -(-units // leaf(units))
     if parts(units, ranks) is None:
-        count = -(-units // leaf(units))
         blocks = "one block" if count == 1 else f"{count} blocks"
-        return f"its {units:,} units are {blocks} of at least 256, too few for {ranks} devices"
-    if exact and not is_exact(units, ranks):
-        known = f"{', '.join(str(2**i) for i in range(1, MOST_EXACT.bit_length() - 1))} and {MOST_EXACT}"
-        return f"--deterministic splits over {known} devices, in equal parts of its blocks; these would not be"
-    return None
+        return f"its {units:,} units are summed in {blocks}, and {ranks} devices need one each"
+    if not is_exact(units, ranks):
+        if ranks not in _EXACT:
+            return f"--deterministic splits over {', '.join(map(str, _EXACT))} devices, not over {ranks}"
+        share = (1 << (count - 1).bit_length()) // ranks
+        return f"--deterministic gives {share} of its {count} blocks to a device: the last would have none"
+    return "--deterministic: an output sums over its units, which one device does in one piece"
 
 
 def groups(network: Network, ranks: int, exact: bool) -> list[frozenset[int]]:
@@ -55,27 +61,22 @@ def leanest(network: Network, mesh: Mesh, forced: dict[int, bool], exact: bool) 
     return [Placement(*mesh, split, exact) for split in laid]
 
 
-def search(network: Network, mesh: Mesh, forced: dict[int, bool], exact: bool, score: Score) -> list[Placement]:
-    """The placements of a mesh that were looked at: all where few layers are open, else a descent layer by layer."""
-    starts = leanest(network, mesh, forced, exact)
-    if not starts or mesh[0] == 1:
-        return starts
-    known = groups(network, mesh[0], exact)
+def around(network: Network, start: Placement, forced: dict[int, bool], score: Score) -> list[Placement]:
+    """The placements of a mesh that a search from one looks at: all where few layers are open, else a descent."""
+    known = groups(network, start.model, start.exact)
     fixed = _joined(g for g in known if any(forced.get(i) for i in g))
     free = [g for g in _open(known, forced) if not g <= fixed]
     if len(free) <= FEW:
         chosen = (fixed | _joined(some) for n in range(len(free) + 1) for some in combinations(free, n))
-        return [Placement(*mesh, split, exact) for split in chosen if split]
-    seen = dict.fromkeys(starts)
-    best = min(starts, key=score)
+        return [replace(start, split=split) for split in chosen if split]
+    seen: dict[Placement, None] = {}
     while True:
-        flipped = (best.split ^ group for group in free)
-        around = [Placement(*mesh, split, exact) for split in flipped if split]
-        seen |= dict.fromkeys(around)
-        step = min(around, key=score)
-        if score(step) >= score(best):
+        steps = [replace(start, split=start.split ^ group) for group in free if start.split != group]
+        seen |= dict.fromkeys(steps)
+        best = min(steps, key=score)
+        if score(best) >= score(start):
             return list(seen)
-        best = step
+        start = best
 
 
 def _open(known: list[frozenset[int]], forced: dict[int, bool]) -> list[frozenset[int]]:

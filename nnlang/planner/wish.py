@@ -75,7 +75,8 @@ def asked(wish: Wish, network: Network) -> dict[int, bool]:
             raise stop(codes.NO_SUCH_LAYER, name=name, help=help)
         layer = network.layers[numbers[name]]
         if form == "rows" and not layer.sources:
-            raise stop(codes.CANNOT_SPLIT, name=name, wish="rows", reason="no matrix leads into it", help="")
+            help = f"the matrices out of it are held by rows where it is split: {name}=split"
+            raise stop(codes.CANNOT_SPLIT, name=name, wish="rows", reason="no matrix leads into it", help=help)
         wanted = {layer.index: form in ("split", "columns")}
         wanted |= dict.fromkeys(layer.sources, True) if form == "rows" else {}
         for number, split in wanted.items():
