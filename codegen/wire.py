@@ -25,6 +25,7 @@ from nnlang.ops import (
     Softmax,
     State,
     Stored,
+    Top,
     Update,
     Walk,
 )
@@ -62,6 +63,8 @@ def traffic(op: Op, batch: int, chunk: int, transposed: frozenset[int] = frozens
         case Reduce(axis=axis, replicas=replicas):
             return sum_of(elements(op.type, batch), replicas if axis == BATCH else axis.ranks)
         case Softmax(x=x):
+            return _normaliser(batch, x.type.axes[1].ranks)
+        case Top(x=x, softmax=True):
             return _normaliser(batch, x.type.axes[1].ranks)
         case Gather(x=x):
             return gathered(batch, x.type.axes[1])

@@ -25,21 +25,20 @@ def begin(rate_ptr, brake_ptr, alpha_ptr, FACTOR: tl.constexpr):
 
 
 @triton.jit
-def total_of(errors_ptr, m, rows, BLOCK: tl.constexpr):
-    """The sum of the errors of a batch's own rows among errors [m], in float64."""
+def account(
+    errors_ptr, m, ints_ptr, brake_ptr, outcome_ptr, rate_ptr, alpha_ptr,
+    WARM_UP: tl.constexpr, BRAKED: tl.constexpr, FACTOR: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Takes the error of a step as Brake.take does. Outcome [4]: error, then the brake; alpha: that of the next step.
+
+    errors [m] float32, of which those of the batch's own rows count; all else is float64.
+    """
+    rows = tl.load(ints_ptr)
     sums = tl.zeros([BLOCK], tl.float64)
     for first in range(0, m, BLOCK):
         at = first + tl.arange(0, BLOCK)
         sums += tl.load(errors_ptr + at, mask=at < rows, other=0.0).to(tl.float64)
-    return tl.sum(sums, 0)
-
-
-@triton.jit
-def taken(
-    total, rows, brake_ptr, outcome_ptr, rate_ptr, alpha_ptr,
-    WARM_UP: tl.constexpr, BRAKED: tl.constexpr, FACTOR: tl.constexpr,
-):  # fmt: skip
-    """Takes a step's error as Brake.take does. Outcome [4]: error, then the brake; alpha: that of the next step."""
+    total = tl.sum(sums, 0)
     error = total / rows.to(tl.float64)
     average = 0.9 * tl.load(brake_ptr) + 0.1 * error
     batches = tl.load(brake_ptr + 1) + 1
@@ -54,30 +53,3 @@ def taken(
     tl.store(outcome_ptr + 2, batches)
     tl.store(outcome_ptr + 3, left)
     braked(rate_ptr, left, alpha_ptr, FACTOR)
-
-
-@triton.jit
-def account(
-    errors_ptr, m, ints_ptr, brake_ptr, outcome_ptr, rate_ptr, alpha_ptr,
-    WARM_UP: tl.constexpr, BRAKED: tl.constexpr, FACTOR: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    """The end of a step: errors [m] float32, of which those of the batch's own rows count; all else is float64."""
-    rows = tl.load(ints_ptr)
-    total = total_of(errors_ptr, m, rows, BLOCK)
-    taken(total, rows, brake_ptr, outcome_ptr, rate_ptr, alpha_ptr, WARM_UP, BRAKED, FACTOR)
-
-
-@triton.jit
-def added(errors_ptr, m, ints_ptr, total_ptr, BLOCK: tl.constexpr):
-    """The error of this rank's rows into total [1], float64, to be summed over those that have the other rows."""
-    tl.store(total_ptr, total_of(errors_ptr, m, tl.load(ints_ptr), BLOCK))
-
-
-@triton.jit
-def account_for(
-    total_ptr, rows_ptr, brake_ptr, outcome_ptr, rate_ptr, alpha_ptr,
-    WARM_UP: tl.constexpr, BRAKED: tl.constexpr, FACTOR: tl.constexpr,
-):  # fmt: skip
-    """The end of a step from the error of the rows of all ranks, and how many rows they are."""
-    total, rows = tl.load(total_ptr), tl.load(rows_ptr)
-    taken(total, rows, brake_ptr, outcome_ptr, rate_ptr, alpha_ptr, WARM_UP, BRAKED, FACTOR)

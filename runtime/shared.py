@@ -3,6 +3,10 @@
 Every rank takes its part of each batch, reads the weights as they happen to be, and adds its step to them without a
 lock ("Hogwild"): what two ranks write at the same moment to the same number may be lost. Ranks wait for one another
 only where a group ends: at the end of an epoch, or before a checkpoint. No two runs give the same numbers.
+
+What is divided by must not be lost: a rank that overwrites a sum of squares with what it was makes the next step of
+another one huge. So the optimiser's states are every rank's own, as are running statistics, and become their mean where
+the ranks meet.
 """
 
 from __future__ import annotations
@@ -21,18 +25,19 @@ import torch
 from torch import Tensor
 
 from nnlang.codes import ranks as codes
+from nnlang.compiler import LEARNED
 from nnlang.diagnostics import Diagnostic, stop
+from nnlang.lower import StateInfo
 from nnlang.network import Network, Training
 from nnlang.placement import Placement
-from nnlang.runtime import scalars
-from nnlang.runtime.averaging import apart, together
+from nnlang.runtime.averaging import apart, average, together
 from nnlang.runtime.brake import Brake
 from nnlang.runtime.devices import Device
 from nnlang.runtime.executor import At
 from nnlang.runtime.feed import Batch, Ids
 from nnlang.runtime.memory import text
 from nnlang.runtime.program import Program
-from nnlang.runtime.steps import Outcome, Wait
+from nnlang.runtime.steps import CpuSteps, Outcome, Wait
 from nnlang.runtime.ways import Hurry, Note, dealt
 
 if TYPE_CHECKING:
@@ -65,7 +70,7 @@ class Asynchronous:
     def steps(
         self, program: Program, feed: Any, brake: Brake, mesh: Mesh, hurry: Hurry, note: Note
     ) -> AsynchronousSteps:
-        """The steps of a run; from now on the program's states are those of all ranks. Stop (NN821, NN822)."""
+        """The steps of a run; from now on the program's weights are those of all ranks. Stop (NN821, NN822)."""
         note(Diagnostic(codes.NOT_REPRODUCIBLE))
         return AsynchronousSteps(program, feed, brake, mesh, hurry, share_states(program, mesh))
 
@@ -83,16 +88,16 @@ class AsynchronousSteps:
     """Steps of one rank over weights that all ranks share; a group is what is left of the epoch.
 
     Where the first rank is in a hurry, all ranks run on to the batch that the furthest one has done, and meet there.
-    Numbers that count updates (Adam's corrections, the weight of a batch in running statistics) count those of all
-    ranks; a rank brakes by its own errors within a group.
+    A rank brakes by its own errors within a group.
     """
 
     ahead = 0
 
     def __init__(self, program: Program, feed: Any, brake: Brake, mesh: Mesh, hurry: Hurry, flag: Tensor) -> None:
         assert program.training is not None
-        self._program, self._training, self._mesh = program, program.training, mesh
+        self._program, self._mesh, self._steps = program, mesh, CpuSteps(program, brake)
         self._brake, self._hurry, self._flag = replace(brake), hurry, flag
+        self._own = [state for info, state in program.states.items() if not _is_shared(info)]
         self._dealt = dealt(feed, program.training.batch, mesh.data)
 
     def parts(self, order: Ids | None, first: int) -> Iterator[Group]:
@@ -106,15 +111,17 @@ class AsynchronousSteps:
     def launch(self, part: Group, at: At) -> Wait:
         """Runs this rank's part of the epoch until it is done or somebody waits, then meets the others."""
         self._mesh.barrier()  # nobody changes the weights while another rank still measures or saves them
-        own, most = replace(self._brake), self._dealt.batches - part.first
+        most = self._dealt.batches - part.first
         errors: list[float] = []
         while len(errors) < most and not (errors and self._is_halted()):
-            errors.append(self._step(part, len(errors), at, own))
+            errors.append(self._step(part, len(errors), at))
         meeting = max(self._mesh.everyone(len(errors)))
         while len(errors) < meeting:
-            errors.append(self._step(part, len(errors), at, own))
+            errors.append(self._step(part, len(errors), at))
         rows = [self._dealt.rows(part.first + i) for i in range(meeting)]
         outcomes: list[Outcome] = together(self._mesh, self._brake, rows, errors)
+        average(self._own, self._mesh.data)
+        self._steps.go_on(self._brake)
         self._flag.zero_()
         part.count = meeting
         return lambda: outcomes
@@ -125,29 +132,27 @@ class AsynchronousSteps:
             self._flag.fill_(1)
         return bool(self._flag)
 
-    def _step(self, part: Group, number: int, at: At, brake: Brake) -> float:
+    def _step(self, part: Group, number: int, at: At) -> float:
         """This rank's part of a batch of the group; the sum of its rows' errors."""
         mine = self._dealt.part(part.order, part.first + number)
         if mine is None:
             return 0.0
         assert isinstance(mine, Batch)
-        here = at._replace(steps=at.steps + number)
-        rate = scalars.rate(self._training, self._program.network.decay, here.epoch, here.steps)
-        updates = here.steps * self._dealt.ranks + self._dealt.rank
-        given = scalars.of_step(self._training, rate * brake.factor(), mine.rows, updates)
-        (rows,) = self._program.run("step", mine, given, **here._asdict())
-        error = float(rows.double().sum())
-        brake.take(error / mine.rows)
-        return error
+        (outcome,) = self._steps.launch(mine, at._replace(steps=at.steps + number))()
+        return outcome.error
+
+
+def _is_shared(info: StateInfo) -> bool:
+    return (info.owner, info.part) in LEARNED
 
 
 def share_states(program: Program, mesh: Mesh) -> Tensor:
-    """Puts a program's states into memory that all ranks share, with the first rank's values; gives a shared flag (0).
+    """Puts a program's weights into memory that all ranks share, with the first rank's values; gives a shared flag (0).
 
     The memory is a file that has no name any more as soon as all have mapped it: it goes with the last process. Raises
     Stop where a rank runs on another machine (NN821), or where there is no room for the file (NN822).
     """
-    places, size = _layout(program.states)
+    places, size = _layout({info: state for info, state in program.states.items() if _is_shared(info)})
     _check_machine(mesh)
     path = mesh.share(_make(size) if mesh.is_first else None)
     if not path:
@@ -168,9 +173,10 @@ def share_states(program: Program, mesh: Mesh) -> Tensor:
     return shared[:8].view(torch.int64)
 
 
-def _layout(states: Mapping[Any, Tensor]) -> tuple[dict[Any, int], int]:
+def _layout(states: Mapping[StateInfo, Tensor]) -> tuple[dict[StateInfo, int], int]:
     """Where each state begins behind the flag, and the bytes of all."""
-    places, end = {}, ALIGNED
+    places: dict[StateInfo, int] = {}
+    end = ALIGNED
     for info, state in states.items():
         places[info] = end
         end += -(-state.numel() * state.element_size() // ALIGNED) * ALIGNED

@@ -10,19 +10,22 @@ import pkgutil
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nnlang.codegen import triton as skeleton_folder
 from nnlang.codegen.pipeline import TARGETS, Options
 from nnlang.codegen.triton.emit import LAUNCHES
-from nnlang.compiler import Compiled, compile_network
+from nnlang.compiler import Compiled, compile_network, splittable
 from nnlang.diagnostics import DEVICE, Stop
 from nnlang.lower import Ranking
 from nnlang.network import Activation, Network, Optimizer, Sparseness, Training
+from nnlang.placement import Placement
 from nnlang.runtime import aotprocess
 from nnlang.runtime.aot import Kernel, Launch, compile_launches, without_places
 from nnlang.runtime.resources import LIMITS, occupancy
@@ -78,6 +81,15 @@ def compiled() -> Compiled:
     return compile_network(network, ENTRIES, BATCH, training, options, ranking)
 
 
+@cache
+def shared() -> Compiled:
+    """The same for one of four ranks, two of which share the units of wide layers, and two the rows of a batch."""
+    network, options = everything(), Options("cuda:90", "tf32")
+    placement = Placement(2, 2, splittable(network, 2))
+    training = Training(optimizer=Optimizer.ADAM)
+    return compile_network(network, ENTRIES[:2], BATCH, training, options, placement=placement, rank=1)
+
+
 def skeletons() -> dict[str, list[str]]:
     """The lines without holes of each kernel skeleton."""
     found = {}
@@ -101,9 +113,18 @@ def kernels(source: str) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 
 def test_the_network_of_these_tests_needs_every_kind_and_skeleton() -> None:
-    made = compiled()
-    assert {launch.kind for plan in made.plans.values() for launch in plan.launches} == set(LAUNCHES)
-    assert {name for _, made_of in kernels(made.source).values() for name in made_of} == set(skeletons())
+    both = compiled(), shared()
+    assert {x.kind for made in both for plan in made.plans.values() for x in plan.launches} == set(LAUNCHES)
+    found = {name for made in both for _, made_of in kernels(made.source).values() for name in made_of}
+    assert found == set(skeletons())
+
+
+def of_ranks(*, every: bool) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """What each kernel is that only ranks have, one of a kind; without `every` those of a skeleton of their own."""
+    known = set(kernels(compiled().source).values())
+    skeleton = {name for _, made_of in known for name in made_of}
+    first = {what: name for name, what in reversed(kernels(shared().source).items()) if what not in known}
+    return {name: what for what, name in first.items() if every or set(what[1]) - skeleton}
 
 
 CHILD = """
@@ -111,34 +132,63 @@ import json, sys
 from dataclasses import asdict
 from nnlang.runtime.aot import compile_launches, launches
 from nnlang.runtime.resources import resources
-from tests.test_aot import BATCH, ENTRIES, compiled, kernels
-made = compiled()
-first = {what: name for name, what in reversed(kernels(made.source).items())}.values()
-found = [x for entry in ENTRIES for x in launches(made, entry, BATCH) if x.kernel in first]
-for target in sys.argv[1:]:
+from tests.test_aot import BATCH, compiled, kernels, of_ranks, shared
+which, *targets = sys.argv[1:]
+made = shared() if which else compiled()
+first = of_ranks(every=which == "every") if which else {
+    what: name for name, what in reversed(kernels(made.source).items())}.values()
+found = [x for entry in made.plans for x in launches(made, entry, BATCH) if x.kernel in first]
+for target in targets:
     for launch, kernel in zip(found, compile_launches(made.source, found, target), strict=True):
         row = {**asdict(resources(kernel)), "kernel": launch.kernel, "stages": list(kernel.texts)}
         print(json.dumps({"target": target, **row}))
 """
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("targets", [("cuda:90", "hip:gfx942"), pytest.param(GPUS, marks=pytest.mark.full)], ids=len)
-def test_every_skeleton_compiles_and_spills_nothing(folder: Path, targets: tuple[str, ...]) -> None:
-    """One kernel of every kind, part and skeleton; products by matrix instructions."""
+def resources_of(folder: Path, which: str, targets: tuple[str, ...]) -> list[dict[str, Any]]:
+    """What the kernels of a module take, compiled by a process of their own."""
     environment = {**os.environ, "NNLANG_CACHE": str(folder)}
-    command = [sys.executable, "-c", CHILD, *targets]
+    command = [sys.executable, "-c", CHILD, which, *targets]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    source = compiled().source
-    what, functions = kernels(source), {f.name: f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef)}
+    assert [row for row in rows if row["spills"]] == []
+    assert all(row["registers"] > 0 and 0 < row["occupancy"] <= 1 for row in rows)
+    return rows
+
+
+def products(source: str, names: Iterable[str]) -> set[str]:
+    """Those of some kernels that multiply matrices."""
+    functions = {f.name: f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef)}
+    return {name for name in names if "tl.dot" in ast.unparse(functions[name])}
+
+
+BOTH = ("cuda:90", "hip:gfx942")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("targets", [BOTH, pytest.param(GPUS, marks=pytest.mark.full)], ids=len)
+def test_every_skeleton_compiles_and_spills_nothing(folder: Path, targets: tuple[str, ...]) -> None:
+    """One kernel of every kind, part and skeleton; products by matrix instructions."""
+    rows, source = resources_of(folder, "", targets), compiled().source
+    what = kernels(source)
     for target in targets:
         found = {row["kernel"]: row for row in rows if row["target"] == target}
         assert {what[name] for name in found} == set(what.values())
-        assert [row for row in found.values() if row["spills"]] == []
-        assert all(row["registers"] > 0 and 0 < row["occupancy"] <= 1 for row in found.values())
-        products = {name for name in found if "tl.dot" in ast.unparse(functions[name])}
-        assert {name for name, row in found.items() if row["matrix"]} == products
+        assert {name for name, row in found.items() if row["matrix"]} == products(source, found)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("which", "targets"), [("", BOTH[:1]), pytest.param("every", GPUS, marks=pytest.mark.full)], ids=["some", "every"]
+)
+def test_the_kernels_of_ranks_compile_and_spill_nothing(folder: Path, which: str, targets: tuple[str, ...]) -> None:
+    """Those that only a rank's program has."""
+    rows, wanted = resources_of(folder, which or "some", targets), of_ranks(every=bool(which))
+    assert len(rows) == len(wanted) * len(targets) and wanted
+    for target in targets:
+        found = {row["kernel"]: row for row in rows if row["target"] == target}
+        assert set(found) == set(wanted)
+        assert {name for name, row in found.items() if row["matrix"]} == products(shared().source, found)
 
 
 HEAD = '''"""x"""

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nnlang.codes import ranks as codes
+from nnlang.compiler import LEARNED
 from nnlang.diagnostics import Stop
 from nnlang.network import Optimizer
 from nnlang.placement import Placement
@@ -27,7 +28,7 @@ from nnlang.runtime.lbfgs import Lbfgs
 from nnlang.runtime.mesh import ALONE_MESH
 from nnlang.runtime.model import Model
 from nnlang.runtime.program import Program, feed_for
-from nnlang.runtime.shared import Asynchronous
+from nnlang.runtime.shared import Asynchronous, share_states
 from nnlang.runtime.steps import Outcome
 from nnlang.runtime.ways import Dealt, Way, start
 from tests import tiny
@@ -186,6 +187,24 @@ def test_updates_of_all_ranks_are_seen() -> None:
     for name, value in ranks[0].states.items():
         moved, single = value - before[name], one[name] - before[name]
         assert np.allclose(moved, 2 * single, rtol=0.05, atol=1e-7)  # two halves' means, one after the other
+
+
+def test_weights_are_shared_and_what_steps_are_divided_by_is_not() -> None:
+    """A sum of squares that another rank could put back to what it was would make steps huge."""
+    problem = noisy(optimizer=Optimizer.ADAGRAD)
+
+    def work(mesh: Any) -> dict[tuple[str, str], float]:
+        program = Asynchronous().program(problem.network, problem.training, 8, CPU, Placement(), mesh)
+        share_states(program, mesh)
+        if mesh.is_first:
+            for state in program.states.values():
+                state.fill_(7.0)
+        mesh.barrier()
+        return {(info.owner, info.part): float(state.view(-1)[0]) for info, state in program.states.items()}
+
+    _, second = meshes(2, work)
+    assert {key for key, value in second.items() if value == 7.0} == LEARNED
+    assert {("weight", "v"), ("bias", "v"), ("bn", "mean"), ("bn", "variance")} < second.keys()
 
 
 def test_without_waiting_is_refused_on_other_devices() -> None:

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nnlang.codegen import grid
+from nnlang.codegen import grid, pipeline, select
 from nnlang.codegen.pipeline import Options
 from nnlang.compiler import compile_network, splittable
 from nnlang.lower import Ranking
@@ -45,12 +45,12 @@ def _small_leaves() -> Iterator[None]:
         yield
 
 
-def one_hidden() -> Case:
+def one_hidden(units: int = UNITS) -> Case:
     """A fused output with biases, whose errors are of stored and of absent targets; noise in both layers before it."""
     rows = [
         source("Input", UNITS, sparse=True, denoising=True),
         hidden("Hidden", 20, "Input", activation=Activation.TANH, dropout=0.25),
-        output("Output", UNITS, "Hidden"),
+        output("Output", units, "Hidden"),
     ]
     loss = Loss(ErrorFunction.SMCE, 0.9, 0.1, 3.0, 0.5)
     return sparse_case(build("one hidden", rows, denoising=0.3, loss=loss), ROWS, ("boolean", "boolean"))
@@ -203,7 +203,7 @@ def layers(network: Network, ranks: int, which: str, *, exact: bool) -> frozense
     return {"all": every, "inputs": inputs, "others": every - inputs}[which]
 
 
-OFTEN = {("one_hidden", 2, "all"), ("softmax", 2, "all"), ("skip", 2, "others"), ("tied", 4, "all")}
+OFTEN = {("one_hidden", 2, "all"), ("softmax", 2, "all"), ("skip", 2, "others"), ("tied", 2, "all")}
 GRID = [
     pytest.param(name, ranks, which, marks=() if (name, ranks, which) in OFTEN else pytest.mark.full)
     for name in CASES
@@ -247,17 +247,28 @@ def test_groups_that_share_the_rows_out(name: str, model: int, which: str) -> No
     assert "block.replicas." in found.source
 
 
-def test_fewer_rows_than_the_batch_has_and_none_at_all() -> None:
+@pytest.mark.parametrize("model", [1, pytest.param(2, marks=pytest.mark.full)])
+def test_fewer_rows_than_the_batch_has_and_none_at_all(model: int) -> None:
     case = one_hidden()
     alone = steps(case, ALONE, devices.CPU, (5, 1))
-    for placement in (Placement(2, 1, layers(case.network, 2, "all", exact=False)), Placement(1, 2)):
-        assert steps(case, placement, device(), (5, 1)).distance(alone) <= 2 * BOUND
+    split = layers(case.network, model, "all", exact=False)
+    assert steps(case, Placement(model, 2, split), device(), (5, 1)).distance(alone) <= 2 * BOUND
 
 
-def test_one_rank_has_no_word_of_ranks() -> None:
-    for name in ("one_hidden", "softmax"):
-        assert "block.rank" not in expected(name).source and "block.replicas" not in expected(name).source
-        assert "block.rank" not in expected(name, exact=True).source
+def test_chunks_of_leaves_of_which_the_last_has_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven leaves, two in a chunk, four on the first rank and three on the second."""
+    monkeypatch.setattr(pipeline, "GPU_CACHE", select.Cache(1 << 40, 2, select.GPU_CACHE.need))
+    case = one_hidden(7 * grid.ALIGN - 5)
+    found = steps(case, Placement(2, 1, frozenset([2])), device())
+    assert "in range(2)" in found.source and found.distance(steps(case, ALONE, devices.CPU)) <= 2 * BOUND
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_one_rank_has_no_word_of_ranks(exact: bool) -> None:
+    for made in CASES.values():
+        options, alone = Options("cuda:90", "tf32"), Placement(exact=exact)
+        text = compile_network(made().network, ["step"], ROWS, TRAINING, options, placement=alone).source
+        assert "block.ranks" not in text and "block.replicas" not in text
 
 
 def test_the_sum_of_the_input_delta_is_under_way_during_the_last_update() -> None:
@@ -290,8 +301,9 @@ def scored(case: Case, placement: Placement) -> list[tuple[np.ndarray, np.ndarra
     return meshed(placement, work, in_turn=True)
 
 
-@pytest.mark.parametrize("case", [one_hidden(), softmax()], ids=["plain", "softmax"])
-def test_the_best_of_each_rank_hold_the_best_of_all(case: Case) -> None:
+@pytest.mark.parametrize("name", ["softmax", pytest.param("one_hidden", marks=pytest.mark.full)])
+def test_the_best_of_each_rank_hold_the_best_of_all(name: str) -> None:
+    case = CASES[name]()
     (layer,) = case.network.outputs
     ((scores, units),) = scored(case, ALONE)
     parts = scored(case, Placement(2, 1, frozenset([layer.index])))
