@@ -51,6 +51,10 @@ class ThreadMesh:
     def barrier(self) -> None:
         self.everyone(None)
 
+    def agree(self, facts: Mapping[str, str]) -> None:
+        told = self.everyone(dict(facts))
+        assert all(theirs == told[0] for theirs in told)
+
 
 def meshes(ranks: int, work: Callable[[Any], T]) -> list[T]:
     """What so many ranks give."""
