@@ -43,7 +43,7 @@ def test_rows_are_dealt_out_as_numpy_splits(rows: int, ranks: int) -> None:
     assert [b - a for a, b in pairwise(bounds)] == [len(part) for part in np.array_split(np.arange(rows), ranks)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(examples=st.integers(1, 40), size=st.integers(1, 12), ranks=st.integers(1, 5), is_shuffled=st.booleans())
 def test_a_batch_holds_the_same_examples_whatever_the_ranks(
     examples: int, size: int, ranks: int, is_shuffled: bool
@@ -246,7 +246,7 @@ def test_shared_memory_leaves_no_file_behind(monkeypatch: pytest.MonkeyPatch, tm
 # devices
 
 
-@pytest.mark.parametrize("way", [Averaging(2), Lbfgs()])
+@pytest.mark.parametrize("way", [Averaging(2), pytest.param(Lbfgs(), marks=pytest.mark.full)])
 def test_devices_other_than_the_processor_train_so_too(way: Way) -> None:
     problem = plain(epochs=1)
     expected = problem.run(way)[0].states

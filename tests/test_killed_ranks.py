@@ -22,6 +22,7 @@ EPOCHS = 8
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="ranks are found through /proc")
 
 
+@pytest.mark.full
 def test_the_command_trains_on_two_ranks_as_on_one(tmp_path: Path) -> None:
     prepare(tmp_path)
     for ranks in (1, 2):

@@ -227,7 +227,9 @@ def test_scores_that_are_not_finite_are_told_by_the_first_rank(
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:triton")
-@pytest.mark.parametrize("way", [Placement(2, 1, ENDS), Placement(1, 2)], ids=["units", "rows"])
+@pytest.mark.parametrize(
+    "way", [Placement(2, 1, ENDS), pytest.param(Placement(1, 2), marks=pytest.mark.full)], ids=["units", "rows"]
+)
 def test_devices_choose_among_their_units(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: Placement
 ) -> None:

@@ -132,7 +132,8 @@ def test_bytes_on_the_wire_are_those_of_the_plan(tmp_path: Path, mesh: tuple[int
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:triton")
-@pytest.mark.parametrize(("model", "groups"), [pytest.param(2, 1, marks=pytest.mark.full), (1, 2)])
+@pytest.mark.full
+@pytest.mark.parametrize(("model", "groups"), [(2, 1), (1, 2)])
 def test_kernels_train_over_ranks(tmp_path: Path, model: int, groups: int) -> None:
     device, width = find("interpret", "fp32"), 512 if model > 1 else 40
     network = networks.one_hidden(width, 4, width)

@@ -198,6 +198,7 @@ print(peak() - before, found.index.nbytes + found.values.nbytes)
 """
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux measures a process so")
 def test_reading_a_part_takes_the_memory_of_the_part(tmp_path: Path) -> None:
     random, rows, each, block = np.random.default_rng(1), 6_000, 400, 1 << 14
