@@ -66,8 +66,16 @@ def parts(units: int, ranks: int) -> tuple[tuple[int, int], ...] | None:
 
 
 def is_exact(units: int, ranks: int) -> bool:
-    """Whether sums over parts of so many ranks have the bits of one rank's: for sparse rows at most 8."""
-    return ranks == 1 or (ranks <= MOST_EXACT and _is_aligned(math.ceil(units / leaf(units)), ranks))
+    """Whether parts of so many ranks give the bits of one rank: sums over sparse rows have 8 leaves at most.
+
+    No part has but a few units, for torch sums narrow tensors over their rows in another order than wide ones.
+    """
+    if ranks == 1:
+        return True
+    if ranks > MOST_EXACT or not _is_aligned(math.ceil(units / leaf(units)), ranks):
+        return False
+    dealt = parts(units, ranks)
+    return dealt is not None and min(last - first for first, last in dealt) >= ALIGN
 
 
 def _is_aligned(count: int, ranks: int) -> bool:

@@ -162,7 +162,7 @@ def _tiles(launch: Launch, batch: int) -> int:
     match launch.op:
         case Walk(w=w):
             k, n = (a.size or 0 for a in w.type.axes)
-            partials = 1 + launch.chunk // leaf(w.type.axes[1].total)
+            partials = 1 + min(launch.chunk, n) // leaf(w.type.axes[1].total)
             return 4 * (min(launch.chunk, n) * (2 * batch + 2 * k) + partials * batch * k)
         case Top():
             return batch * (4 * launch.chunk + (8 << room(launch.op.k)))  # scores of a chunk, lists of keys

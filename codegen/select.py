@@ -81,6 +81,8 @@ CPU_CACHE = Cache(16 << 20, 16, lambda k, states, m, leaf: k * (states + 1) + 2 
 GPU_CACHE = Cache(40 << 20, 64, lambda k, states, m, leaf: k + m + m * k // leaf)
 UPDATE_ELEMENTS = 1 << 18  # of one chunk of a state in an update: w, its states and g in L2 (1 MiB each at 4 bytes)
 
+SENT_ELEMENTS = 1 << 22  # where every chunk's gradient is summed over replicas: 16 MiB make up for the latency
+
 
 def kind(op: Op) -> str:
     """The kind of an operation's launch."""
@@ -128,10 +130,10 @@ def chunk(op: Op, batch: int, cache: Cache, exact: bool = False) -> int:
             k, n = a.type.axes[1].size or 0, type.axes[1].total
             most = leaf(n) * leaves_per_chunk(n, 4 * (k + batch), cache.bytes, cache.leaves)
             return min(type.axes[1].size or 0, most)
-        case Update(fused=True, states=states) if len(states[0].type.axes) == 2:
+        case Update(fused=True, states=states, replicas=replicas) if len(states[0].type.axes) == 2:
             rows, columns = (a.size or 0 for a in states[0].type.axes)
-            per_row = max(1, columns)
-            return min(rows, max(64, UPDATE_ELEMENTS // per_row // 64 * 64))
+            most = UPDATE_ELEMENTS if replicas == 1 else SENT_ELEMENTS
+            return min(rows, max(64, most // max(1, columns) // 64 * 64))
     return 0
 
 

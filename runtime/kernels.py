@@ -97,9 +97,19 @@ def leaf_product(a: Tensor, b: Tensor, leaves: tuple[int, int, int], out: Tensor
         for block, right in zip(torch.split(top, columns, 1), torch.split(b, columns, 1), strict=True):
             tree = Tree()
             for x, y in zip(torch.split(left, terms, 1), torch.split(right, terms, 0), strict=True):
-                tree.add(x.mm(y))
+                tree.add(_compact(x).mm(_compact(y)))
             block.copy_(tree.total())
     return out
+
+
+def _compact(x: Tensor) -> Tensor:
+    """x, or a copy in its own layout where its rows do not begin at 16 bytes: then the bits of products hang on where.
+
+    Seen with MKL on widths that are no multiple of 4 floats, of which a rank has another number than one device.
+    """
+    if x.stride(0) == 1 and x.stride(1) != 1:
+        return _compact(x.t()).t()
+    return x if x.stride(0) % 4 == 0 and x.shape[0] > 1 and x.stride(1) == 1 else x.contiguous()
 
 
 def leaf_softmax(x: Tensor, leaf: int, out: Tensor, ranks: Ranks = ALONE) -> Tensor:

@@ -57,6 +57,8 @@ class Program:
         mesh: Mesh = ALONE_MESH,
     ) -> None:
         assert placement == mesh.placement, "the mesh is laid for the placement"
+        if placement.exact and device.kind == "cpu":
+            torch.set_num_threads(1)  # products of few rows have other bits with other numbers of threads
         self.network, self.batch, self.training, self.dtype, self.device = network, batch, training, dtype, device
         self.ranking, self.placement, self.mesh = ranking, placement, mesh
         self.compiled: Compiled = self._compiled(entries, batch)

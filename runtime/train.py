@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from nnlang.codes import training as codes
@@ -75,6 +76,8 @@ def train(
     """
     if mesh.is_first and not resume:
         checkpoint.check_place(output)
+    if mesh.placement.exact and device.kind == "cpu":
+        torch.set_num_threads(1)  # as the program does: before it is noted how many there are
     now = versions(device, mesh.placement)
     mesh.agree({name: now[name] for name in DECISIVE if name in now})  # what all ranks compute would else drift apart
     if mesh.size > 1:

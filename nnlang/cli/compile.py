@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -127,8 +127,12 @@ def _show(checked: Checked, training: Training, chosen: Options, wanted: Wanted,
     if asked.is_given and not wanted.only_ast:
         assert checked.network is not None
         choice = compile_plan.lay(checked.network, training, chosen, asked)
+        if entry == "gradient" and choice.placement.data > 1:
+            reason = "gradients are summed over groups that share rows only where weights are updated"
+            raise options.refused("--entry", entry, reason, "give --parallel model", "compile")
         if wanted.only_plan:
-            compile_plan.tell(choice, compile_plan.first_plan(choice, chosen, entry), wanted.as_json)
+            plan = compile_plan.first_plan(choice, chosen, entry)
+            compile_plan.tell(choice, plan, asked.parallel, wanted.as_json)
             return
         placement = choice.placement
     if wanted.stats:
@@ -142,7 +146,8 @@ def _show(checked: Checked, training: Training, chosen: Options, wanted: Wanted,
         from nnlang.cli.kernels import write
 
         assert checked.network is not None
-        write(checked.network, training, entry, chosen, kernels, wanted.output, wanted.as_json)
+        exact = replace(chosen, exact=asked.deterministic)
+        write(checked.network, training, entry, exact, kernels, wanted.output, wanted.as_json)
 
 
 def _options(target: str, precision: str | None, tuning: Path | None) -> Options:

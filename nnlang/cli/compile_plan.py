@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,7 +77,7 @@ def first_plan(choice: Choice, chosen: Options, entry: str) -> str:
     return plan.dump()
 
 
-def tell(choice: Choice, plan: str, as_json: bool) -> None:
+def tell(choice: Choice, plan: str, parallel: str | None, as_json: bool) -> None:
     """Print the decision, then the plan of the first device."""
     from nnlang.planner import words
 
@@ -94,13 +95,10 @@ def tell(choice: Choice, plan: str, as_json: bool) -> None:
     show.say("the plan of the first device:")
     show.say(plan.rstrip("\n"))
     if (ranks := choice.placement.ranks) > 1:
-        show.say(f"nothing was run; to train so: nnlang train --devices {ranks}{_as_said(choice)} ...")
+        show.say(f"nothing was run; to train so: nnlang train --devices {ranks}{_as_said(choice, parallel)} ...")
 
 
-def _as_said(choice: Choice) -> str:
+def _as_said(choice: Choice, parallel: str | None) -> str:
     """The options of training that lead to this choice."""
-    from nnlang.planner.words import placed
-
-    asked = any(reason.asked for reason in choice.reasons) or choice.placement.data > 1
-    parallel = f" --parallel {placed(choice, choice.estimate)}" if asked else ""
-    return parallel + (" --deterministic" if choice.placement.exact else "")
+    words = ["--parallel", parallel] if parallel else []
+    return " ".join(["", *map(shlex.quote, words), *(["--deterministic"] if choice.placement.exact else [])])

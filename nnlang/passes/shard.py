@@ -18,7 +18,6 @@ from nnlang.ops import (
     BATCH,
     SCALAR,
     Axis,
-    Feed,
     Gather,
     Matmul,
     Op,
@@ -26,6 +25,7 @@ from nnlang.ops import (
     Pointwise,
     Pool,
     Reduce,
+    Result,
     Scalar,
     Type,
     Update,
@@ -133,6 +133,8 @@ def _replicated(roots: tuple[Op, ...], pool: Pool, replicas: int) -> tuple[Op, .
                 fresh = named(pool, Var("x") * Var("i"), {"x": total, "i": inv}) if mean else total
             case Pointwise(args=args) if args and BATCH not in op.type.axes and partial.intersection(args):
                 partial.add(op)
+            case Result(value=value):
+                assert value not in partial, "gradients of dealt out rows are summed by updates alone"
             case Update(gradient=gradient) if gradient in partial:
                 assert isinstance(fresh, Update)
                 fresh = pool.make(replace(fresh, replicas=replicas))
@@ -141,11 +143,12 @@ def _replicated(roots: tuple[Op, ...], pool: Pool, replicas: int) -> tuple[Op, .
 
 
 def sparse_axes(roots: tuple[Op, ...]) -> frozenset[str]:
-    """The names of the axes of csr feeds that a matrix is applied to."""
+    """The names of the axes of matrices along which they are applied to sparse rows."""
     found = set()
     for op in topological(roots):
-        if isinstance(op, Feed) and op.type.storage == "csr":
-            found.add(op.type.axes[1].name)
+        match op:
+            case Matmul(a=a, b=b, transpose_a=False, transpose_b=turned) if a.type.storage == "csr":
+                found.add(b.type.axes[1 if turned else 0].name)
     return frozenset(found)
 
 

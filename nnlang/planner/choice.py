@@ -68,12 +68,12 @@ def choose(network: Network, training: Training, ranks: int, machine: Machine, w
     looked = _looked(network, training, ranks, machine, groups, forced, exact, estimate)
     if not looked:
         raise impossible(network, training, ranks, groups, forced, exact)
-    best = _best(looked, machine, groups or 1)
+    best = _best(network, looked, machine, groups or 1)
     if not best.fits(machine.memory):
         raise too_small(network, training, ranks, machine, wish, forced, estimate, best)
     if wish != Wish():  # what would have been taken is an alternative
         free = _looked(network, training, ranks, machine, None, {}, exact, estimate)
-        looked += [e for e in (_best(free, machine, 1),) if e not in looked] if free else []
+        looked += [e for e in (_best(network, free, machine, 1),) if e not in looked] if free else []
     alone = estimate(Placement(exact=exact))
     reasons = tuple(_reasons(network, best, forced, estimate))
     return Choice(network, training, machine, best, alone, reasons, _alternatives(looked, best, machine))
@@ -108,11 +108,13 @@ def _looked(
     exact: bool,
     estimate: Estimator,
 ) -> list[Estimate]:
-    """What was looked at, the usual placement first; meshes whose usual placement is slow are not searched."""
+    """What was looked at, the usual placement first; where something fits, slow meshes that share rows are left out."""
 
     def score(placement: Placement) -> tuple[object, ...]:
         found = estimate(placement)
-        return not found.fits(machine.memory), found.seconds, found.memory.total
+        if found.fits(machine.memory):
+            return False, found.seconds, found.memory.total
+        return True, found.memory.total, found.seconds
 
     laid = (leanest(network, mesh, forced, exact) for mesh in meshes(ranks, groups, training.batch, exact))
     starts = [found for found in laid if found]
@@ -122,19 +124,26 @@ def _looked(
     least = score(min(seen, key=score))
     for found in starts:
         first = min(found, key=score)
-        fits, seconds, _ = score(first)
-        if first.model > 1 and fits == least[0] and seconds <= NEAR * least[1]:  # type: ignore[operator]
+        misses, seconds, _ = score(first)
+        is_near = misses == least[0] and seconds <= NEAR * least[1]  # type: ignore[operator]
+        if first.model > 1 and (first.data == 1 or least[0] or is_near):
             seen |= dict.fromkeys(around(network, first, forced, score))
     return [estimate(p) for p in seen]
 
 
-def _best(found: list[Estimate], machine: Machine, groups: int) -> Estimate:
+def divides_data(network: Network, placement: Placement) -> bool:
+    """Whether a device reads but its part of some data set."""
+    return any(network.layers[number].dataset for number in placement.split)
+
+
+def _best(network: Network, found: list[Estimate], machine: Machine, groups: int) -> Estimate:
     """The estimate to take, of which the first is that of the usual placement."""
     fitting = [e for e in found if e.fits(machine.memory)]
     if not fitting:
         return min(found, key=lambda e: e.memory.total)
     fastest, usual = min(e.seconds for e in fitting), found[0]
-    if usual in fitting and usual.placement.data == groups and usual.seconds <= WORTH * fastest:
+    is_worth = usual.seconds <= WORTH * fastest and divides_data(network, usual.placement)
+    if usual in fitting and usual.placement.data == groups and is_worth:
         return usual
     return min((e for e in fitting if e.seconds <= TIE * fastest), key=_complexity)
 

@@ -74,9 +74,12 @@ def too_small(
         remedy = f"`--devices {enough}` would do, with {bytes_text(found.memory.total)} on each"
     elif wish.data == 0:
         remedy = "every device holds all weights where rows are shared: leave `data` out of --parallel"
+    elif (held := best.memory.buffers + best.memory.batch) > machine.memory:
+        remedy = f"no number of devices would do; a batch alone takes {bytes_text(held)}: take a smaller one with -b"
     else:
-        held = bytes_text(best.memory.buffers + best.memory.batch)
-        remedy = f"no number of devices would do; a batch alone takes {held}: take a smaller one with -b"
+        guilty = "--deterministic" if exact else "--parallel" if forced else ""
+        more = f": {guilty} keeps layers whole, leave it out" if guilty else f" (up to {MOST:,} were tried)"
+        remedy = f"no number of devices would do{more}"
     needed, memory, each = bytes_text(best.memory.total), bytes_text(machine.memory), "" if ranks == 1 else " on each"
     return stop(codes.DEVICES_TOO_SMALL, devices=many(ranks), needed=needed, each=each, memory=memory, remedy=remedy)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nnlang.diagnostics import bytes_text
 from nnlang.network import Weight
-from nnlang.planner.choice import WORTH, Choice, Reason
+from nnlang.planner.choice import TIE, WORTH, Choice, Reason, divides_data
 from nnlang.planner.estimate import Estimate
 from nnlang.planner.refusals import many
 from nnlang.settings import spelled
@@ -68,7 +68,8 @@ def notes(choice: Choice) -> list[str]:
         passing = f", of which {hidden} pass while weights are updated" if e.hidden else ""
         told.append(f"a step computes for {compute}; exchanges take {exchange}{passing}")
     same = [x for x in choice.alternatives if x.placement.data == e.placement.data and x.fits(choice.machine.memory)]
-    if any(e.seconds / WORTH <= x.seconds < e.seconds for x in same):
+    worth = divides_data(choice.network, e.placement)
+    if worth and any(e.seconds / WORTH <= x.seconds < e.seconds / TIE for x in same):
         told.append("less than a quarter is no reason to leave the usual placement, which divides data sets too")
     if ranks > 1 and alone.fits(choice.machine.memory) and alone.seconds <= e.seconds:
         told.append("one device holds it and is no slower")
