@@ -23,7 +23,7 @@ import torch
 from nnlang.runtime import dataset
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "parallel.md"
-ITEMS, ENTRIES, BATCH, USERS, EPOCHS = 27278, 144, 256, 2048, 4
+ITEMS, ENTRIES, BATCH, USERS, EPOCHS = 27278, 144, 256, 1024, 4
 DEFINITION = """{ "Version": 0.8, "Name": "devices", "Kind": "AutoEncoder", "ErrorFunction": "CrossEntropy", "Layers": [
   { "Name": "Input", "Kind": "Input", "N": "auto", "DataSet": "gl", "Sparse": true },
   { "Name": "Hidden", "Kind": "Hidden", "Type": "FullyConnected", "N": HIDDEN, "Activation": "Sigmoid" },

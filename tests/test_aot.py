@@ -87,7 +87,16 @@ def shared() -> Compiled:
     network, options = everything(), Options("cuda:90", "tf32")
     placement = Placement(2, 2, splittable(network, 2))
     training = Training(optimizer=Optimizer.ADAM)
-    return compile_network(network, ENTRIES[:2], BATCH, training, options, placement=placement, rank=1)
+    return compile_network(network, ["step"], BATCH, training, options, placement=placement, rank=1)
+
+
+@cache
+def split() -> Compiled:
+    """The gradient for one of two ranks that share the units of wide layers."""
+    network, options = everything(), Options("cuda:90", "tf32")
+    placement = Placement(2, 1, splittable(network, 2))
+    training = Training(optimizer=Optimizer.ADAM)
+    return compile_network(network, ["gradient"], BATCH, training, options, placement=placement, rank=1)
 
 
 def skeletons() -> dict[str, list[str]]:
@@ -113,9 +122,9 @@ def kernels(source: str) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 
 def test_the_network_of_these_tests_needs_every_kind_and_skeleton() -> None:
-    both = compiled(), shared()
-    assert {x.kind for made in both for plan in made.plans.values() for x in plan.launches} == set(LAUNCHES)
-    found = {name for made in both for _, made_of in kernels(made.source).values() for name in made_of}
+    made_of_all = compiled(), shared(), split()
+    assert {x.kind for made in made_of_all for plan in made.plans.values() for x in plan.launches} == set(LAUNCHES)
+    found = {name for made in made_of_all for _, made_of in kernels(made.source).values() for name in made_of}
     assert found == set(skeletons())
 
 
@@ -177,10 +186,9 @@ def test_every_skeleton_compiles_and_spills_nothing(folder: Path, targets: tuple
         assert {name for name, row in found.items() if row["matrix"]} == products(source, found)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    ("which", "targets"), [("", BOTH[:1]), pytest.param("every", GPUS, marks=pytest.mark.full)], ids=["some", "every"]
-)
+@pytest.mark.parametrize(("which", "targets"), [("", BOTH[:1]), ("every", GPUS)], ids=["some", "every"])
 def test_the_kernels_of_ranks_compile_and_spill_nothing(folder: Path, which: str, targets: tuple[str, ...]) -> None:
     """Those that only a rank's program has."""
     rows, wanted = resources_of(folder, which or "some", targets), of_ranks(every=bool(which))

@@ -40,7 +40,8 @@ def same(one: Path, other: Path) -> bool:
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize(("ranks", "kills"), [(2, 1), pytest.param(4, 10, marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize(("ranks", "kills"), [(2, 3), (4, 10)])
 def test_a_killed_rank_ends_all_and_the_run_goes_on_bit_for_bit(tmp_path: Path, ranks: int, kills: int) -> None:
     line = [sys.executable, "-m", "tests.killed_ranks", str(tmp_path), str(ranks), str(kills), str(kills)]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -27,6 +27,7 @@ COMMAND = [sys.executable, "-P", "-m", "nnlang", "doctor", "--device", "cpu", "-
 HOSTS = [{"host": "first", "device": "cpu", "threads": "1"}, {"host": "second", "device": "cpu", "threads": "1"}]
 
 
+@pytest.mark.full
 def test_real_links_are_measured() -> None:
     done = subprocess.run([*COMMAND, "2", "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
