@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from threading import Thread
 from typing import IO
 
+from nnlang.codes import files
 from nnlang.codes import ranks as codes
 from nnlang.diagnostics import INTERRUPTED, Stop, stop
 from nnlang.runtime.interrupts import NAMES, interruptible
@@ -24,6 +25,7 @@ from nnlang.runtime.world import ALIVE, STORE, World, world
 GRACE = 4.0  # seconds that ranks have to end by themselves once one has failed
 _LOOK = 0.02  # seconds from one look at the processes to the next
 NNLANG = (sys.executable, "-P", "-m", "nnlang")
+_ROOM = 1 << 18  # bytes that the messages of ranks which meet never take
 _TAIL = 4096  # bytes of what a rank wrote last
 
 
@@ -48,10 +50,11 @@ def start(count: int, arguments: Sequence[str], command: Sequence[str] = NNLANG)
     """Runs `nnlang <arguments>` (or another command) as `count` ranks of this machine, and returns when all have ended.
 
     The first rank has our input and output. A signal to stop is passed on to it, a second one ends all at once
-    (KeyboardInterrupt). Raises Stop (NN800, 5) where a rank died. To be called in a main thread.
+    (KeyboardInterrupt). Raises Stop (NN800, 5) where a rank died, and where they have no place to meet (NN716, 7). To
+    be called in a main thread.
     """
     crew = _Crew()
-    with TemporaryDirectory(prefix="nnlang-ranks-") as folder, ExitStack() as left:
+    with _meeting_place() as folder, ExitStack() as left:
         reading, writing = os.pipe()
         left.callback(os.close, writing)
         left.callback(_end, crew)
@@ -65,6 +68,22 @@ def start(count: int, arguments: Sequence[str], command: Sequence[str] = NNLANG)
             if interrupted() and (found[0] is None or found[0] < 0):
                 return Ended(INTERRUPTED, "interrupted")
         return _outcome(crew, found, Path(folder))
+
+
+@contextmanager
+def _meeting_place() -> Iterator[str]:
+    """A folder where ranks find one another; torch tries without end to write there, so there must be room."""
+    try:
+        with ExitStack() as left:
+            folder = left.enter_context(TemporaryDirectory(prefix="nnlang-ranks-"))
+            with TemporaryFile(dir=folder) as file:
+                file.write(bytes(_ROOM))
+            kept = left.pop_all()
+    except OSError as error:
+        reason, help = error.strerror or str(error), "free some space there, or let TMPDIR name another folder"
+        raise stop(files.NOT_WRITABLE, path="the folder for temporary files", reason=reason, help=help) from error
+    with kept:
+        yield folder
 
 
 def environment(

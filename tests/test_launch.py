@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from nnlang.codes import ranks as codes
-from nnlang.diagnostics import DEVICE, INTERRUPTED, Stop
+from nnlang.diagnostics import DEVICE, DISK, INTERRUPTED, Stop
 from nnlang.runtime import launch
 from nnlang.runtime.launch import Ended
 from tests.rank_work import COMMAND
@@ -203,3 +204,17 @@ def test_every_end_is_one_message(end: str, rank: str, code: int, words: str) ->
 def test_a_mistake_of_ours_is_told_by_its_rank(rank: str) -> None:
     found = session("failed", rank)
     assert found.code == 1 and "ValueError: a mistake of ours" in found.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are those of POSIX")
+def test_a_full_folder_for_temporary_files_is_told(tmp_path: Path) -> None:
+    line = [sys.executable, "-P", "-m", "nnlang", "train", "-c", "c", "-i", "i", "-o", "o", "-n", "n", "--devices", "2"]
+    done = subprocess.run(
+        line,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)),
+    )
+    assert done.returncode == DISK and "error[NN716]" in done.stderr, done.stderr
